@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target installs what it needs by itself, works twice, and works offline once it has worked.
+
+.PHONY: build run test check sanitize bench clean format
+MAKEFLAGS += --no-print-directory
+
+# Debian's python3, whatever else comes first on PATH: the distribution's yaml and systemd modules belong to it.
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin
+PYTHON := /usr/bin/python3
+VENV := build/venv
+# The two linters that Debian 12 does not have.
+PINS := ruff==0.12.12 cython-lint==0.16.7
+
+FOR_BUILD := gcc libc6-dev cython3 python3-dev python3-setuptools python3-systemd python3-yaml
+FOR_TEST := $(FOR_BUILD) python3-pytest python3-hypothesis python3-jsonschema \
+	auditd openssh-server openssh-client sudo systemd passwd util-linux
+FOR_CHECK := $(FOR_BUILD) mypy clang-format shellcheck python3-venv python3-pytest python3-hypothesis
+
+LAUNCHER := build/audisp-maldito
+C_FILES := $(wildcard csrc/*.c csrc/*.h)
+CYTHON := $(wildcard audisp_maldito/*.pyx audisp_maldito/*.pxd)
+SCRIPTS := .ci/run .ci/packages
+SAN := build/sanitize
+
+build:
+	@.ci/packages $(FOR_BUILD)
+	@mkdir -p build
+	@$(PYTHON) -m audisp_maldito.tables
+	@$(PYTHON) setup.py -q build_ext --inplace
+	@$(MAKE) $(LAUNCHER)
+
+# The launcher for this checkout: the installed one differs in nothing but this directory.
+$(LAUNCHER): csrc/launcher.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -Wall -Wextra -Werror -DMALDITO_LIBDIR='"$(CURDIR)"' -o $@ $<
+
+EXAMPLE := examples/two-people
+run: build
+	@$(PYTHON) -m audisp_maldito replay --audit $(EXAMPLE)/audit.log --journal $(EXAMPLE)/journal.json \
+		--trusted-ca "$$(cat $(EXAMPLE)/company-ca.fingerprint)" --output build/two-people.jsonl
+
+test: build
+	@.ci/packages $(FOR_TEST)
+	@$(PYTHON) -m pytest -q
+
+$(VENV)/pins: Makefile
+	@mkdir -p build
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check $(PINS)
+	@echo $(PINS) >$@
+
+check: build
+	@.ci/packages $(FOR_CHECK)
+	@$(MAKE) $(VENV)/pins
+	$(VENV)/bin/ruff format --check -q .
+	$(VENV)/bin/ruff check -q .
+	/usr/bin/mypy --cache-dir build/mypy
+	$(VENV)/bin/cython-lint $(CYTHON)
+	clang-format --dry-run -Werror $(C_FILES)
+	shellcheck $(SCRIPTS)
+
+format: $(VENV)/pins
+	$(VENV)/bin/ruff format -q .
+	$(VENV)/bin/ruff check -q --fix .
+	clang-format -i $(C_FILES)
+
+bench: build
+	@.ci/packages $(FOR_TEST)
+	@for script in tests/bench/*.py; do echo "== $$script"; $(PYTHON) "$$script" || exit 1; done
+
+clean:
+	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f audisp_maldito/*.so audisp_maldito/data/policy.json
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The acceptances that may still open a session or have not been told yet: found by pid, forgotten by age and number."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Optional
+
+from .model import Login, SshdEntry
+from .session import LATEST_US, Acceptance, Session
+
+GIVE_UP = 5.0
+"""Seconds until an acceptance without a LOGIN, or a LOGIN without an acceptance, is told as it is."""
+REMEMBER = 120.0
+"""Seconds an acceptance stays a candidate after it was read: LATEST_US and a late journal fit in several times."""
+ACCEPTANCES = 10_000
+"""Acceptances remembered; one costs about 1 KiB."""
+
+
+class Acceptances:
+    """A bounded store. It decides nothing."""
+
+    def __init__(self) -> None:
+        self._of_pid: dict[int, list[Acceptance]] = {}
+        self._by_age: OrderedDict[Acceptance, None] = OrderedDict()
+        self._untold: OrderedDict[Acceptance, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_age)
+
+    def add(self, entry: SshdEntry, login: Login, now: float, scope: Optional[int]) -> Optional[Acceptance]:
+        """Remember it; None when it is a line that is already here (read twice, or written to the journal twice)."""
+        of_pid = self._of_pid.setdefault(entry.pid or 0, [])
+        if any(a.login.text == login.text and _one_line(a, entry) for a in of_pid):
+            return None
+        acceptance = Acceptance(entry, login, now, scope)
+        of_pid.append(acceptance)
+        self._by_age[acceptance] = None
+        if not acceptance.told:
+            self._untold[acceptance] = None
+        return acceptance
+
+    def ended(self, entry: SshdEntry) -> None:
+        """A sign that the process `entry.pid` no longer handles the connection it accepted."""
+        for acceptance in self._of_pid.get(entry.pid or 0, ()):
+            if acceptance.entry.time_us < entry.time_us:
+                acceptance.ended_us = min(acceptance.ended_us or entry.time_us, entry.time_us)
+
+    def openers(self, session: Session) -> list[Acceptance]:
+        """The candidates for `session`'s LOGIN, in the order they were read."""
+        return [a for a in self._of_pid.get(session.pid or 0, ()) if a.opens(session)]
+
+    def first_in(self, pid: int) -> Optional[Acceptance]:
+        """The oldest of `pid` not taken, whatever its time (`--sshd-log`)."""
+        return next((a for a in self._of_pid.get(pid, ()) if not a.taken), None)
+
+    def rivals(self, acceptance: Acceptance) -> list[Acceptance]:
+        """All that claim the same process at the same time with other words, itself included; empty if none does."""
+        if acceptance.ended_us is not None:
+            return []
+        near = [
+            a
+            for a in self._of_pid.get(acceptance.pid, ())
+            if not a.taken and a.ended_us is None and abs(a.entry.time_us - acceptance.entry.time_us) <= LATEST_US
+        ]
+        return near if len({a.login.text for a in near}) > 1 else []
+
+    def told(self, acceptance: Acceptance) -> None:
+        acceptance.told = True
+        self._untold.pop(acceptance, None)
+
+    def untold(self, before: Optional[float] = None) -> list[Acceptance]:
+        """Those not told yet and read at `before` or earlier (None: all), oldest first."""
+        due: list[Acceptance] = []
+        for acceptance in self._untold:
+            if before is not None and acceptance.read_at > before:
+                break
+            due.append(acceptance)
+        return due
+
+    def outdated(self, now: float) -> list[Acceptance]:
+        """Those past REMEMBER or ACCEPTANCES, now forgotten; some may not have been told."""
+        gone: list[Acceptance] = []
+        while self._by_age:
+            oldest = next(iter(self._by_age))
+            if len(self._by_age) <= ACCEPTANCES and oldest.read_at + REMEMBER > now:
+                break
+            del self._by_age[oldest]
+            of_pid = self._of_pid[oldest.pid]
+            of_pid.remove(oldest)
+            if not of_pid:
+                del self._of_pid[oldest.pid]
+            gone.append(oldest)
+        return gone
+
+
+def _one_line(acceptance: Acceptance, entry: SshdEntry) -> bool:
+    """Is `entry`, which has the same words, the same line? Lines without time never are."""
+    apart = abs(acceptance.entry.time_us - entry.time_us)
+    return entry.time_us != 0 and (apart == 0 or (apart <= LATEST_US and not acceptance.taken))

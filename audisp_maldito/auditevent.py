@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tracker tells -> the output document, in the shape of the Go original's `auditevent`.
+
+Keys stand in the original's order, its maps sorted; additions stand only under `metadata.extra` and `data` and are
+described, with everything else, in data/event.schema.json. An absent value has no key.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Optional
+
+from .model import Action, Login, SshdEntry
+from .session import (
+    NOBODYS,
+    Acceptance,
+    ActionTold,
+    IdentityTold,
+    LoginMissing,
+    LoginTold,
+    LogoutTold,
+    Session,
+    Told,
+)
+from .stamp import identifier, rfc3339
+from .tracker import CONTESTED
+from .trust import Identity, Policy, identity
+
+SCHEMA = 1
+UNKNOWN = "unknown"
+Document = dict[str, Any]
+
+
+class Author:
+    """Writes documents for one host and one boot."""
+
+    def __init__(self, policy: Policy, boot_id: Optional[str]) -> None:
+        self._policy = policy
+        self._boot_id = boot_id
+        self._target = {"host": policy.host, "machine-id": policy.machine_id}
+
+    def write(self, told: Told) -> Document:
+        """One document for one thing told."""
+        if isinstance(told, ActionTold):
+            return self._action(told)
+        if isinstance(told, LoginTold):
+            return self._login(told)
+        if isinstance(told, LoginMissing):
+            return self._login_missing(told.session)
+        if isinstance(told, LogoutTold):
+            return self._logout(told)
+        return self._identified(told)
+
+    def failed(self, entry: SshdEntry, login: Login, tries: int) -> Document:
+        """A UserLogin that did not come about; `tries` is which of its connection's attempts it was, 0 if not known."""
+        data = _login_data(login)
+        if tries:
+            data["Try"] = tries
+        if login.reason:
+            data["Reason"] = login.reason
+        document = self._login_document(entry, login, None, "failed", data)
+        _place_details(document, login)
+        return document
+
+    def gap(self, first: str, last: str, count: int, reason: str, at_ms: int) -> Document:
+        """Events from `first` to `last` (eventIds, or times) that no document tells of."""
+        event_id = identifier(self._boot_id, "AuditGap", first, last, count, reason)
+        document = self._document(
+            "AuditGap", event_id, event_id, rfc3339(at_ms, 1000), {"type": "host", "value": self._policy.host}, {}
+        )
+        document["outcome"] = "failed"
+        document["data"] = {"count": count, "first": first, "last": last, "reason": reason}
+        return document
+
+    # Logins
+
+    def _login(self, told: LoginTold) -> Document:
+        acceptance = told.acceptance
+        who = identity(acceptance.login, self._policy)
+        if told.contested:
+            who = Identity(None, who.ca_trust, CONTESTED)
+        data = _login_data(acceptance.login)
+        if who.ca_trust:
+            data["CATrust"] = who.ca_trust
+        if who.reason:
+            data["Reason"] = who.reason
+        if told.contested:
+            data["contested"] = sorted(rival.login.text for rival in told.contested)
+        return self._login_document(acceptance.entry, acceptance.login, who.person, "succeeded", data, told.session)
+
+    def _login_document(
+        self,
+        entry: SshdEntry,
+        login: Login,
+        person: Optional[str],
+        outcome: str,
+        data: dict[str, Any],
+        session: Optional[Session] = None,
+    ) -> Document:
+        boot_id = entry.boot_id or self._boot_id
+        audit_id = identifier(boot_id, entry.pid, entry.time_us, login.text)
+        document = self._document(
+            "UserLogin",
+            audit_id,
+            audit_id,
+            rfc3339(entry.time_us, 1_000_000),
+            _source(login),
+            {
+                "loggedAs": UNKNOWN if login.user is None else login.user,
+                "pid": str(entry.pid),
+                "userID": person or UNKNOWN,
+            },
+        )
+        document["outcome"] = outcome
+        document["component"] = "sshd"
+        if session is not None:
+            document["metadata"]["extra"]["session"] = str(session.ses)
+        if _is_own(login.source):
+            data["fromSelf"] = True
+        if self._policy.untimed:
+            data["Trusted"] = False
+        if data:
+            document["data"] = dict(sorted(data.items()))
+        return document
+
+    def _login_missing(self, session: Session) -> Document:
+        audit_id = identifier(self._boot_id, session.pid, session.event_id, "LOGIN")
+        document = self._document(
+            "UserLogin", audit_id, audit_id, rfc3339(session.time_ms, 1000), *self._origin(session)
+        )
+        document["component"] = "sshd"
+        document["metadata"]["extra"]["session"] = str(session.ses)
+        document["data"] = {"Reason": session.reason}
+        if self._policy.untimed:
+            document["data"]["Trusted"] = False
+        return document
+
+    def _logout(self, told: LogoutTold) -> Document:
+        session, action, actions = told
+        event_id = identifier(self._boot_id, "UserLogout", session.ses, session.event_id, action.id)
+        document = self._document(
+            "UserLogout", str(session.ses), event_id, rfc3339(action.time_ms, 1000), *self._origin(session)
+        )
+        document["component"] = "sshd"
+        document["data"] = {
+            "actions": actions,
+            "durationSeconds": round(max(0, action.time_ms - session.time_ms) / 1000, 3),
+        }
+        return document
+
+    def _identified(self, told: IdentityTold) -> Document:
+        session = told.session
+        event_id = identifier(self._boot_id, "UserIdentified", session.ses, session.event_id)
+        assert session.acceptance is not None
+        document = self._document(
+            "UserIdentified",
+            str(session.ses),
+            event_id,
+            rfc3339(session.acceptance.entry.time_us, 1_000_000),
+            *self._origin(session),
+        )
+        document["component"] = "sshd"
+        document["data"] = {
+            "first": session.first_nameless,
+            "last": session.last_nameless,
+            "session": str(session.ses),
+        }
+        return document
+
+    # Actions
+
+    def _action(self, told: ActionTold) -> Document:
+        session, action, candidates = told
+        root = session.root
+        ssh = root.state is not NOBODYS
+        document = self._document(
+            "UserAction" if ssh else "SystemAction",
+            str(session.ses),
+            action.id,
+            rfc3339(action.time_ms, 1000),
+            *self._origin(session),
+        )
+        document["outcome"] = "succeeded" if action.result == "success" else "failed"
+        original, ours = _extra(action)
+        document["metadata"]["extra"] = {**original, **document["metadata"]["extra"], **ours}
+        data: dict[str, Any] = {}
+        if session.inherited is not None:
+            data["inherited"] = str(session.inherited)
+        names = {identity(c.login, self._policy).person or UNKNOWN for c in candidates}
+        if names:
+            data["candidates"] = sorted(names)
+        if root.acceptance is None and root.reason is not None:
+            data["Reason"] = root.reason
+        if root.acceptance is not None and _is_own(root.acceptance.login.source):
+            data["fromSelf"] = True
+        if self._policy.untimed:
+            data["Trusted"] = False
+        if data:
+            document["data"] = dict(sorted(data.items()))
+        return document
+
+    def _origin(self, session: Session) -> tuple[dict[str, Any], dict[str, str]]:
+        """`source` and `subjects` of a session: its login's, or what the kernel alone knows."""
+        acceptance: Optional[Acceptance] = session.root.acceptance
+        if acceptance is not None:
+            person = identity(acceptance.login, self._policy).person
+            return _source(acceptance.login), {
+                "loggedAs": acceptance.login.user or UNKNOWN,
+                "pid": str(acceptance.pid),
+                "userID": person or UNKNOWN,
+            }
+        account = session.account or (UNKNOWN if session.auid is None else str(session.auid))
+        pid = session.root.pid if session.root.pid is not None else session.pid
+        return _UNKNOWN_SOURCE, {
+            "loggedAs": account,
+            "pid": UNKNOWN if pid is None else str(pid),
+            "userID": UNKNOWN,
+        }
+
+    def _document(
+        self, kind: str, audit_id: str, event_id: str, logged_at: str, source: dict[str, Any], subjects: dict[str, str]
+    ) -> Document:
+        extra: dict[str, Any] = {"schema": SCHEMA, "eventId": event_id}
+        if self._boot_id is not None:
+            extra["bootId"] = self._boot_id
+        return {
+            "metadata": {"auditId": audit_id, "extra": extra},
+            "type": kind,
+            "loggedAt": logged_at,
+            "source": source,
+            "outcome": "succeeded",
+            "subjects": subjects,
+            "component": "auditd",
+            "target": self._target,
+        }
+
+
+_UNKNOWN_SOURCE = {"type": "IP", "value": UNKNOWN, "extra": {"port": UNKNOWN}}
+
+
+def _source(login: Login) -> dict[str, Any]:
+    if login.source is None:
+        return _UNKNOWN_SOURCE
+    source: dict[str, Any] = {"type": "IP" if _is_address(login.source) else "host", "value": login.source}
+    if login.port is not None:
+        source["extra"] = {"port": login.port}
+    return source
+
+
+def _is_address(text: str) -> bool:
+    bare = text.partition("%")[0]
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, bare)
+            return True
+        except (OSError, ValueError):
+            continue
+    return False
+
+
+def _is_own(source: Optional[str]) -> bool:
+    """Loopback is this host whatever its interfaces are."""
+    return source is not None and (source == "::1" or (source.startswith("127.") and _is_address(source)))
+
+
+def _login_data(login: Login) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if login.fingerprint is not None:
+        hash_name, _, digest = login.fingerprint.partition(":")
+        data["Alg"] = f"{login.alg} {hash_name}"
+        data["SSHKeySum"] = digest
+    if login.serial is not None:
+        data["Serial"] = login.serial
+    if login.ca is not None:
+        data["CA"] = f"CA {login.ca_alg} {login.ca}"
+    if login.key_id is not None:
+        data["KeyID"] = login.key_id
+    if login.key_id_cut is not None:
+        data["KeyIDTruncated"] = login.key_id_cut
+    if login.method is not None:
+        data["Method"] = login.method
+    if login.invalid_user:
+        data["InvalidUser"] = True
+    if login.info is not None:
+        data["Info"] = login.info
+    return data
+
+
+def _place_details(document: Document, login: Login) -> None:
+    """A row's further fields stand where the Go original has them, which data/sshd.yaml says."""
+    places = {"data": document.setdefault("data", {}), "subjects": document["subjects"], "metadata": document["metadata"]["extra"]}
+    from .sshd import PLACES
+
+    for name, value in login.details.items():
+        places[PLACES.get((login.row, name), "data")][name] = value
+    if not document["data"]:
+        del document["data"]
+
+
+def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`metadata.extra` of an action: the original's keys, and ours."""
+    original: dict[str, Any] = {"action": action.action}
+    if action.how is not None:
+        original["how"] = action.how
+    kind, primary, secondary = action.object
+    named = (("type", kind), ("primary", primary), ("secondary", secondary))
+    original["object"] = {name: value for name, value in named if value is not None}
+    if action.args:
+        original["process_args"] = list(action.args)
+    ours: dict[str, Any] = {"type": action.type}
+    for name, value in (
+        ("cwd", action.cwd),
+        ("exe", action.exe),
+        ("comm", action.comm),
+        ("pid", action.pid),
+        ("ppid", action.ppid),
+        ("tty", action.tty),
+        ("uid", action.user.get("uid")),
+        ("euid", action.user.get("euid")),
+        ("syscall", action.syscall),
+        ("exit", action.exit),
+        ("errno", action.errno),
+        ("key", action.keys or None),
+        ("paths", action.paths or None),
+        ("socket", action.socket),
+        ("title", action.title),
+        ("node", action.node),
+        ("warnings", action.warnings or None),
+    ):
+        if value is not None:
+            ours[name] = value
+    return original, ours

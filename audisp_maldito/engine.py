@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes and journal entries in, documents out.  Pure: no clock, no file, no log, no thread.
+
+    bytes -> Assembler -Event-> normalize -Action-> tracker -told-> auditevent -document-> jsonline
+    SshdEntry -> trust, sshd -Login-> tracker (acceptances), attempts (everything else)
+
+`now` is any clock that only moves on: the loop's monotonic one, or the recording's own time in a replay.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Optional
+
+from ._native import Assembler, Event
+from . import normalize, sshd
+from .attempts import Attempts, FailedLogin
+from .auditevent import Author, Document
+from .fit import shorten
+from .jsonline import encode
+from .model import Action, Login, SshdEntry
+from .session import LoginTold, Told
+from .tracker import Tracker
+from .trust import SSHD_IDENTIFIERS, Grade, Policy, grade, identity
+
+NOTICES = 100
+"""Lines for our own log kept between two calls of `notices`; they are rate-limited again where they are written."""
+
+_NAMES_SOMEBODY = frozenset(["accepted", "partial", "failed"])
+
+
+class Engine:
+    """Everything that is known of one boot of one host."""
+
+    def __init__(self, policy: Policy, *, boot_id: Optional[str] = None, assembler: Optional[Assembler] = None) -> None:
+        self._policy = policy
+        self._assembler = assembler or Assembler(keep="watched" if policy.sessions == "ssh" else "sessions")
+        self._tracker = Tracker(policy)
+        self._attempts = Attempts()
+        self._author = Author(policy, boot_id)
+        self._seq = 0
+        self._last_ms = 0
+        self._notices: list[tuple[str, str]] = []
+        self._counts = dict.fromkeys(
+            ("documents", "actions", "sshd_entries", "sshd_entries_unreadable", "sshd_entries_other", "forgeries",
+             "logins_untrusted_ca", "logins_cut", "gaps", "events_lost"), 0)  # fmt: skip
+
+    def feed(self, data: bytes, now: float) -> list[bytes]:
+        """Audit records as auditd writes them, in chunks of any size."""
+        return self.events(self._assembler.feed(data, now), now)
+
+    def events(self, events: Iterable[Event], now: float) -> list[bytes]:
+        """Events already assembled, in the order in which they shall be told."""
+        told: list[Told] = []
+        for event in events:
+            told += self._event(normalize.action(event), now)
+        return self._write(told)
+
+    def sshd(self, entry: SshdEntry, now: float) -> list[bytes]:
+        """One journal entry that may be sshd's."""
+        self._counts["sshd_entries"] += 1
+        text = entry.message
+        if entry.pid is None or text is None or entry.line_break:
+            self._counts["sshd_entries_unreadable"] += 1
+            return []
+        login = sshd.parse(text, entry.size)
+        if login is None:
+            self._counts["sshd_entries_other"] += 1
+            return []
+        worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
+        if worth is Grade.CHILD and login.kind not in _NAMES_SOMEBODY:
+            return []
+        names = login.kind in ("accepted", "partial")
+        if worth in (Grade.FORGED, Grade.CHILD) or (names and worth is Grade.REFUSAL):
+            self.forged(entry.uid, entry.exe, 1)
+            return []
+        if login.kind == "accepted":
+            scope = entry.audit_session if worth is Grade.SCOPED else None
+            return self._failed(self._attempts.take(entry, login, now)) + self._write(
+                self._tracker.accepted(entry, login, now, scope)
+            )
+        if login.ends or login.kind in ("failed", "refused", "connection"):
+            self._tracker.ended(entry)
+        return [] if entry.past else self._failed(self._attempts.take(entry, login, now))
+
+    def forged(self, uid: Optional[int], exe: Optional[str], count: int) -> None:
+        """`count` entries that look like sshd's and are not."""
+        self._counts["forgeries"] += count
+        by = "an unknown uid" if uid is None else f"uid {uid}"
+        self._notice(f"forged {uid}", f"journal lines that imitate sshd, by {by}, program {exe!r:.100}")
+
+    def journal_read(self, at: float, now: float) -> list[bytes]:
+        """The journal was read to its end, an end that was looked for at `at`."""
+        return self._write(self._tracker.journal_read(at, now))
+
+    def journal_wanted(self, now: float) -> bool:
+        """Does a LOGIN wait for nothing but the journal's being read to its end?"""
+        return self._tracker.journal_wanted(now)
+
+    def tick(self, now: float) -> list[bytes]:
+        """What time alone decides."""
+        documents = self.events(self._assembler.expire(now), now)
+        documents += self._write(self._tracker.tick(now))
+        return documents + self._failed(self._attempts.tick(now))
+
+    def deadline(self, now: float) -> Optional[float]:
+        """When `tick` next has work that more input does not bring; None if never."""
+        times = (self._tracker.deadline(now), self._attempts.deadline(), self._assembler.deadline())
+        return min((time for time in times if time is not None), default=None)
+
+    def close(self, now: float) -> list[bytes]:
+        """Both inputs are at their end."""
+        return self.events(self._assembler.close(), now) + self.decide()
+
+    def decide(self) -> list[bytes]:
+        """Nothing more will come of this boot: tell everything, decided or not."""
+        return self._write(self._tracker.close()) + self._failed(self._attempts.close())
+
+    def lost(self, first: str, last: str, count: int, reason: str) -> list[bytes]:
+        """Documents or events that could not be told, as a document: `first` and `last` are eventIds or times."""
+        self._counts["gaps"] += 1
+        self._counts["events_lost"] += count
+        return self._encode([self._author.gap(first, last, count, reason, self._last_ms)])
+
+    def stats(self) -> dict[str, int]:
+        """Every counter, each under one name."""
+        return {**self._assembler.stats(), **self._tracker.stats(), **self._attempts.stats(), **self._counts}
+
+    def notices(self) -> list[tuple[str, str]]:
+        """(key, line) for our own log since the last call; the key is what to limit the rate by."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def _event(self, action: Action, now: float) -> list[Told]:
+        self._last_ms = max(self._last_ms, action.time_ms)
+        if action.session is None:
+            return []
+        self._counts["actions"] += 1
+        told = self._tracker.done(action, now)
+        if action.start is not None and self._policy.sessions == "ssh" and not self._tracker.is_ssh(action.session):
+            self._assembler.forget(action.session)
+        return told
+
+    def _failed(self, failures: list[FailedLogin]) -> list[bytes]:
+        return self._encode([self._author.failed(f.entry, f.login, f.tries) for f in failures])
+
+    def _write(self, told: list[Told]) -> list[bytes]:
+        for one in told:
+            if isinstance(one, LoginTold):
+                self._watch_login(one)
+        return self._encode([self._author.write(one) for one in told])
+
+    def _watch_login(self, told: LoginTold) -> None:
+        login: Login = told.acceptance.login
+        who = identity(login, self._policy)
+        if told.contested:
+            self._notice(f"contested {told.acceptance.pid}", f"contested login of {login.user!r:.100}: nobody is named")
+        if who.ca_trust == "untrusted":
+            self._counts["logins_untrusted_ca"] += 1
+            self._notice("untrusted ca", f"a certificate of an untrusted CA logged in as {login.user!r:.100}")
+        if login.key_id_cut is not None:
+            self._counts["logins_cut"] += 1
+
+    def _encode(self, documents: list[Document]) -> list[bytes]:
+        lines: list[bytes] = []
+        for document in documents:
+            self._seq += 1
+            extra: dict[str, Any] = document["metadata"]["extra"]
+            extra["seq"] = self._seq
+            line = encode(document, extra)
+            if len(line) > self._policy.max_document_bytes:
+                shorten(document, extra, len(line) - self._policy.max_document_bytes)
+                line = encode(document, extra)
+            lines.append(line)
+        self._counts["documents"] += len(lines)
+        return lines
+
+    def _notice(self, key: str, line: str) -> None:
+        if len(self._notices) < NOTICES:
+            self._notices.append((key, line))
+
+
+__all__ = ["Engine", "SSHD_IDENTIFIERS"]

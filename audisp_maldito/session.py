@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An audit session, the acceptance that may name it, and what can be told of both.
+
+`told` values are what the tracker answers: each becomes one document (auditevent.py).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Union
+
+from .model import Action, Login, SshdEntry
+
+EARLIEST_US = -500_000
+"""A LOGIN may bear an earlier stamp than its acceptance: kernel audit time moves in steps of up to 4 ms, and an entry
+without _SOURCE_REALTIME_TIMESTAMP bears the time of its receipt."""
+LATEST_US = 30_000_000
+"""PAM's account and session modules run between the two; 4 to 73 ms were recorded, slow directories need seconds."""
+
+WAITING, BOUND, NAMELESS, NOBODYS = "waiting", "bound", "nameless", "nobody's"
+
+
+class Acceptance:
+    """An "Accepted …" that counted, and what became of it."""
+
+    __slots__ = ("ended_us", "entry", "login", "pid", "read_at", "scope", "taken", "told")
+
+    def __init__(self, entry: SshdEntry, login: Login, read_at: float, scope: Optional[int]) -> None:
+        self.entry = entry
+        self.login = login
+        self.pid = entry.pid or 0
+        self.read_at = read_at
+        self.scope = scope
+        """It counts for the LOGIN of this audit session only."""
+        self.told = entry.past
+        self.taken = False
+        self.ended_us: Optional[int] = None
+
+    def opens(self, session: Session) -> bool:
+        """Could this be the acceptance that `session`'s LOGIN followed?"""
+        opened_us = session.time_ms * 1000
+        return (
+            not self.taken
+            and (self.scope is None or self.scope == session.ses)
+            and EARLIEST_US <= opened_us - self.entry.time_us <= LATEST_US
+            and (self.ended_us is None or self.ended_us > opened_us)
+        )
+
+
+class Session:
+    """One audit session. `root` is itself, or the SSH session whose heir it is; only a root has a state of its own."""
+
+    __slots__ = (
+        "account", "acceptance", "actions", "auid", "contested", "due", "ended", "event_id", "first_nameless",
+        "flowing", "give_up", "held", "inherited", "last_nameless", "pid", "reason", "root", "ses", "state", "time_ms",
+    )  # fmt: skip
+
+    def __init__(self, ses: int, auid: Optional[int], account: Optional[str]) -> None:
+        self.ses = ses
+        self.auid = auid
+        self.account = account
+        self.root: Session = self
+        self.inherited: Optional[int] = None
+        self.state = NOBODYS
+        self.pid: Optional[int] = None
+        self.time_ms = 0
+        self.event_id: Optional[str] = None
+        self.acceptance: Optional[Acceptance] = None
+        self.reason: Optional[str] = None
+        self.contested: list[Acceptance] = []
+        self.held: list[tuple[Session, Action]] = []
+        self.flowing = False
+        """Undecided, but its actions are held no longer."""
+        self.due = 0.0
+        self.give_up = 0.0
+        self.first_nameless: Optional[str] = None
+        self.last_nameless: Optional[str] = None
+        self.actions = 0
+        self.ended = False
+
+
+class LoginTold(NamedTuple):
+    """An acceptance's UserLogin. `contested`: the acceptances that contradict each other, itself among them."""
+
+    acceptance: Acceptance
+    session: Optional[Session]
+    contested: list[Acceptance]
+
+
+class LoginMissing(NamedTuple):
+    """The UserLogin of an SSH session for which no acceptance counted."""
+
+    session: Session
+
+
+class ActionTold(NamedTuple):
+    """`candidates`: of a session that is nobody's, the logins alive on its account."""
+
+    session: Session
+    action: Action
+    candidates: list[Acceptance]
+
+
+class LogoutTold(NamedTuple):
+    """The monitor closed its session; `action` is its USER_END, `actions` how many were told by then."""
+
+    session: Session
+    action: Action
+    actions: int
+
+
+class IdentityTold(NamedTuple):
+    """A name found after some of the session's actions had gone out without one."""
+
+    session: Session
+
+
+Told = Union[LoginTold, LoginMissing, ActionTold, LogoutTold, IdentityTold]

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Login x Action -> Session: whose session is it?  Pure: times are arguments, nothing here reads a clock.
+
+Theory. sshd's monitor, one process per connection, logs "Accepted …" and then writes its loginuid: the kernel's LOGIN
+record with a new audit session and the same pid. That pid, close in time, is the join; everything the kernel later says of
+that session belongs to that login. A pid can be used again within a second and the journal can be late, so a LOGIN is not
+decided when it is read but when the journal has been read to its end a second later; till then its actions are held.
+
+    WAITING    the LOGIN is read, its acceptance not decided. Actions are held; past a limit they flow, nameless.
+       | one acceptance        | several different ones     | none in 5 s
+    BOUND                    NAMELESS (contested)        NAMELESS
+    for ever                 for ever                    a late acceptance makes it wait again, its actions flowing
+
+A session that another program opened from within one of these (su with pam_loginuid) is that session's heir and has its
+state. All others (cron, systemd --user, console) are NOBODYS: their actions go out as SystemAction, with the persons logged
+in on the account as candidates; so they too wait while a login of that account is undecided.
+
+Two acceptances of one pid with different words before one LOGIN cannot both be true: nobody is named. An acceptance is out
+of the question for a LOGIN when its process is seen to end between the two.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Optional
+
+from .acceptances import GIVE_UP, Acceptances
+from .model import UNSET, Action, Login, SshdEntry
+from .session import (
+    BOUND,
+    NAMELESS,
+    NOBODYS,
+    WAITING,
+    Acceptance,
+    ActionTold,
+    IdentityTold,
+    LoginMissing,
+    LoginTold,
+    LogoutTold,
+    Session,
+    Told,
+)
+from .trust import Policy
+
+SETTLE = 1.0
+"""Seconds the journal is given to bring a second, contradicting acceptance."""
+HELD_ACTIONS = 20_000
+HELD_BYTES = 16 << 20
+"""Held in all: 1,000 execs a second for 5 s several times over, and well within the 64 MiB the plugin may grow to."""
+SESSIONS = 65_536
+"""Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
+
+NO_ACCEPTANCE = "no acceptance of this session's login was found in the journal"
+CONTESTED = "several different acceptances for one login: at least one of them is forged"
+
+
+class Tracker:
+    """The state machine above. Methods answer what can be told now, in order."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._acceptances = Acceptances()
+        self._sessions: OrderedDict[int, Session] = OrderedDict()
+        self._monitors: dict[int, Session] = {}
+        self._alive: dict[Optional[int], dict[Session, None]] = {}
+        self._waiting: dict[Session, None] = {}
+        self._read_to = float("-inf")
+        self._held_actions = 0
+        self._held_bytes = 0
+        self._counts = dict.fromkeys(
+            ("acceptances", "acceptances_twice", "acceptances_out_of_scope", "acceptances_dropped", "sessions_ssh",
+             "sessions_inherited", "sessions_bound", "sessions_nameless", "sessions_contested",
+             "sessions_identified_late", "sessions_evicted", "holds_overflowed"), 0)  # fmt: skip
+
+    def accepted(self, entry: SshdEntry, login: Login, now: float, scope: Optional[int] = None) -> list[Told]:
+        """An acceptance that counts. `scope`: it does so for that audit session only."""
+        told = self._forget_outdated(now)
+        acceptance = self._acceptances.add(entry, login, now, scope)
+        if acceptance is None:
+            self._counts["acceptances_twice"] += 1
+            return told
+        self._counts["acceptances"] += 1
+        if self._policy.untimed:
+            self._acceptances.told(acceptance)
+            return [*told, LoginTold(acceptance, None, [])]
+        session = self._monitors.get(acceptance.pid)
+        if session is not None and session.state is NAMELESS and not session.contested and acceptance.opens(session):
+            self._wait(session, now, flowing=True)
+        return told
+
+    def ended(self, entry: SshdEntry) -> None:
+        """A sign that the process `entry.pid` no longer handles the connection it accepted."""
+        self._acceptances.ended(entry)
+
+    def done(self, action: Action, now: float) -> list[Told]:
+        """One audit event of a set session, LOGIN included."""
+        if action.session is None:
+            return []
+        told: list[Told] = []
+        session = self._sessions.get(action.session)
+        start = action.start
+        if start is not None and start.succeeded and start.ses == action.session:
+            if session is None or session.event_id != action.id:
+                told += self._open(action, now)
+                session = self._sessions[action.session]
+        if session is None:
+            session = self._remember(Session(action.session, action.auid, action.account))
+        self._sessions.move_to_end(action.session)
+        holder = self._holder(session)
+        if holder is None:
+            return told + self._tell(session, action)
+        holder.held.append((session, action))
+        self._held_actions += 1
+        self._held_bytes += action.size
+        if self._held_actions > HELD_ACTIONS or self._held_bytes > HELD_BYTES:
+            self._counts["holds_overflowed"] += 1
+            for waiting in self._waiting:
+                told += self._release(waiting)
+        return told
+
+    def journal_read(self, at: float, now: float) -> list[Told]:
+        """The journal was read to an end that was looked for at `at`."""
+        self._read_to = max(self._read_to, at)
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[Told]:
+        """Decide what time has made ripe."""
+        told: list[Told] = []
+        for session in list(self._waiting):
+            if self._read_to >= session.due or now >= session.give_up:
+                told += self._decide(session, settled=self._read_to >= session.due, final=now >= session.give_up)
+        for acceptance in self._acceptances.untold(before=now - GIVE_UP):
+            if not self._awaited(acceptance):
+                told += self._tell_alone(acceptance)
+        return told + self._forget_outdated(now)
+
+    def close(self) -> list[Told]:
+        """Both inputs are at their end: decide everything."""
+        told: list[Told] = []
+        for session in list(self._waiting):
+            told += self._decide(session, settled=True, final=True)
+        for acceptance in self._acceptances.untold():
+            told += self._tell_alone(acceptance)
+        return told
+
+    def deadline(self, now: float) -> Optional[float]:
+        """When `tick` next has work that more input does not bring; None if never."""
+        times = [s.due if s.due > now else s.give_up for s in self._waiting if s.due > now or not s.flowing]
+        untold = next((a for a in self._acceptances.untold() if not self._awaited(a)), None)
+        if untold is not None:
+            times.append(untold.read_at + GIVE_UP)
+        return min(times, default=None)
+
+    def journal_wanted(self, now: float) -> bool:
+        """Does a LOGIN wait for nothing but the journal's being read to its end?"""
+        return any(self._read_to < session.due <= now for session in self._waiting)
+
+    def is_ssh(self, ses: int) -> bool:
+        """Is `ses` an SSH session or an heir of one?"""
+        session = self._sessions.get(ses)
+        return session is not None and session.root.state is not NOBODYS
+
+    def stats(self) -> dict[str, int]:
+        """Counters, and what is kept at this moment."""
+        return {
+            **self._counts,
+            "sessions": len(self._sessions),
+            "sessions_waiting": len(self._waiting),
+            "held_actions": self._held_actions,
+            "held_bytes": self._held_bytes,
+            "acceptances_remembered": len(self._acceptances),
+        }
+
+    # Sessions: how they begin, how they are kept
+
+    def _open(self, action: Action, now: float) -> list[Told]:
+        start = action.start
+        assert start is not None
+        told: list[Told] = []
+        before = self._sessions.get(start.ses)
+        if before is not None and before in self._waiting:
+            told += self._decide(before, settled=True, final=True)
+        parent = self._sessions.get(start.old_ses) if start.old_ses not in (UNSET, start.ses) else None
+        session = self._remember(Session(start.ses, start.auid, action.account))
+        session.pid = start.pid
+        session.time_ms = action.time_ms
+        session.event_id = action.id
+        exe = (start.exe or "").removesuffix(" (deleted)")
+        if exe in self._policy.sshd_paths:
+            # Never by inheritance: an sshd started by hand gives its starter's session to everybody as old-ses.
+            if start.uid == 0:
+                told += self._open_ssh(session, now)
+        elif parent is not None and parent.root.state is not NOBODYS:
+            session.root = parent.root
+            session.inherited = parent.ses
+            self._counts["sessions_inherited"] += 1
+        return told
+
+    def _open_ssh(self, session: Session, now: float) -> list[Told]:
+        assert session.pid is not None
+        self._counts["sessions_ssh"] += 1
+        self._monitors[session.pid] = session
+        self._alive.setdefault(session.auid, {})[session] = None
+        self._wait(session, now, flowing=False)
+        if not self._policy.untimed:
+            return []
+        first = self._acceptances.first_in(session.pid)
+        return self._bind(session, first) if first is not None else self._give_up(session)
+
+    def _remember(self, session: Session) -> Session:
+        replaced = self._sessions.pop(session.ses, None)
+        if replaced is not None:
+            self._bury(replaced)
+        self._sessions[session.ses] = session
+        if len(self._sessions) > SESSIONS:
+            oldest = next(s for s in self._sessions.values() if s.root not in self._waiting)
+            del self._sessions[oldest.ses]
+            self._bury(oldest)
+            self._counts["sessions_evicted"] += 1
+        return session
+
+    def _bury(self, session: Session) -> None:
+        if session.pid is not None and self._monitors.get(session.pid) is session:
+            del self._monitors[session.pid]
+        self._leave(session)
+
+    def _leave(self, session: Session) -> None:
+        alive = self._alive.get(session.auid, {})
+        alive.pop(session, None)
+        if not alive:
+            self._alive.pop(session.auid, None)
+
+    def _wait(self, session: Session, now: float, flowing: bool) -> None:
+        session.state = WAITING
+        session.flowing = flowing
+        session.due = now + SETTLE
+        session.give_up = now + GIVE_UP
+        self._waiting[session] = None
+
+    def _holder(self, session: Session) -> Optional[Session]:
+        """The undecided session on whose decision an action of `session` depends, if any."""
+        root = session.root
+        if root.state is WAITING:
+            return None if root.flowing else root
+        if root.state is NOBODYS and self._waiting:
+            return next((w for w in reversed(self._waiting) if w.auid == session.auid and not w.flowing), None)
+        return None
+
+    # Decisions
+
+    def _decide(self, session: Session, settled: bool, final: bool) -> list[Told]:
+        """`settled`: the journal is read far enough to know all candidates. `final`: it has waited long enough."""
+        candidates = self._acceptances.openers(session)
+        if not candidates:
+            return self._give_up(session) if final else []
+        if not settled:
+            return self._release(session)
+        if len({a.login.text for a in candidates}) > 1:
+            return self._contest(session, candidates)
+        return self._bind(session, candidates[0])
+
+    def _bind(self, session: Session, acceptance: Acceptance) -> list[Told]:
+        del self._waiting[session]
+        session.state = BOUND
+        session.acceptance = acceptance
+        self._counts["sessions_bound"] += 1
+        told = self._take(acceptance, session, [])
+        if session.first_nameless is not None:
+            self._counts["sessions_identified_late"] += 1
+            told.append(IdentityTold(session))
+        return told + self._release(session)
+
+    def _contest(self, session: Session, candidates: list[Acceptance]) -> list[Told]:
+        del self._waiting[session]
+        session.state = NAMELESS
+        session.reason = CONTESTED
+        session.contested = candidates
+        self._counts["sessions_contested"] += 1
+        told: list[Told] = []
+        for acceptance in candidates:
+            told += self._take(acceptance, session, candidates)
+        return told + self._release(session)
+
+    def _give_up(self, session: Session) -> list[Told]:
+        del self._waiting[session]
+        session.state = NAMELESS
+        first_time = session.reason is None
+        session.reason = NO_ACCEPTANCE
+        if not first_time:
+            return self._release(session)
+        self._counts["sessions_nameless"] += 1
+        return [LoginMissing(session), *self._release(session)]
+
+    def _take(self, acceptance: Acceptance, session: Session, contested: list[Acceptance]) -> list[Told]:
+        acceptance.taken = True
+        news = not acceptance.told or acceptance.entry.past
+        self._acceptances.told(acceptance)
+        return [LoginTold(acceptance, session, contested)] if news else []
+
+    def _release(self, session: Session) -> list[Told]:
+        session.flowing = True
+        held, session.held = session.held, []
+        told: list[Told] = []
+        for owner, action in held:
+            self._held_actions -= 1
+            self._held_bytes -= action.size
+            told += self._tell(owner, action)
+        return told
+
+    # What goes out
+
+    def _tell(self, session: Session, action: Action) -> list[Told]:
+        root = session.root
+        if root.state is NOBODYS:
+            if self._policy.sessions == "ssh":
+                return []
+            alive = self._alive.get(session.auid, ())
+            return [ActionTold(session, action, [s.acceptance for s in alive if s.acceptance is not None])]
+        root.actions += 1
+        if root.state is not BOUND:
+            root.first_nameless = root.first_nameless or action.id
+            root.last_nameless = action.id
+        told: list[Told] = [ActionTold(session, action, [])]
+        if session is root and action.type == "USER_END" and action.pid == session.pid and not session.ended:
+            session.ended = True
+            self._leave(session)
+            told.append(LogoutTold(session, action, session.actions))
+        return told
+
+    def _awaited(self, acceptance: Acceptance) -> bool:
+        """Will an undecided LOGIN tell it?"""
+        session = self._monitors.get(acceptance.pid)
+        return session is not None and session in self._waiting and acceptance.opens(session)
+
+    def _tell_alone(self, acceptance: Acceptance) -> list[Told]:
+        """No LOGIN came for it in time."""
+        self._acceptances.told(acceptance)
+        if acceptance.scope is not None:
+            self._counts["acceptances_out_of_scope"] += 1
+            return []
+        return [LoginTold(acceptance, None, self._acceptances.rivals(acceptance))]
+
+    def _forget_outdated(self, now: float) -> list[Told]:
+        told: list[Told] = []
+        for acceptance in self._acceptances.outdated(now):
+            if not acceptance.told:
+                self._counts["acceptances_dropped"] += 1
+                told += self._tell_alone(acceptance)
+        return told

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What counts as sshd's word, and whose name a login may bear.
+
+journald vouches for the fields with a leading underscore, and only for what the kernel told it at the moment of reading:
+any user may log as "sshd" (`logger -t sshd`), give a live sshd's pid in SYSLOG_PID, or run a copy of sshd; a container's
+root with the host's journal socket mounted has uid 0, the right exe and a host pid, and only its unit tells it apart. So an
+acceptance needs all of transport, uid, exe and unit. Lines that cannot name anybody (refusals, ends) need less, because
+journald often loses exe and unit of a process that is gone: but never the uid.
+
+A certificate's key id is what its CA signed. Whoever can write an account's authorized_keys can add a CA of their own, so a
+key id names a person only under a CA that the host trusts for all accounts.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import NamedTuple, Optional
+
+from .model import Login, SshdEntry
+
+SSHD_PATHS = frozenset(
+    ["/usr/sbin/sshd", "/usr/bin/sshd"]
+    + [
+        directory + "/sshd-session"
+        for directory in (
+            "/usr/lib/openssh",
+            "/usr/libexec/openssh",
+            "/usr/lib/ssh",
+            "/usr/libexec/ssh",
+            "/usr/lib64/misc",
+            "/usr/libexec/misc",
+        )
+    ]
+)
+SSHD_UNITS = ("ssh.service", "sshd.service", "ssh@*.service", "sshd@*.service", "sshd-*@*.service")
+SSHD_IDENTIFIERS = frozenset(["sshd", "sshd-session", "sshd-auth"])
+TRANSPORTS = frozenset(["syslog", "stdout"])
+
+CUT_BYTES = 500
+"""OpenSSH's log.c hands `%.500s` to syslog: a message this long may have lost its end, and with it the true CA."""
+
+
+class Policy(NamedTuple):
+    """What the operator (or the defaults) decided; everything in the engine that is not in its inputs."""
+
+    host: str = "unknown"
+    machine_id: str = "unknown"
+    sshd_paths: frozenset[str] = SSHD_PATHS
+    sshd_units: tuple[str, ...] = SSHD_UNITS
+    units_required: bool = True
+    """False on a machine not booted with systemd: there an entry without a unit counts."""
+    trusted_cas: Optional[frozenset[str]] = frozenset()
+    """Fingerprints ("SHA256:…") of the CAs whose key ids name people; None: not checked (`replay` without any)."""
+    sessions: str = "all"
+    max_document_bytes: int = 65536
+    untimed: bool = False
+    """Logins come without time (`--sshd-log`): matched first in, first out, and never trusted."""
+
+
+class Grade:
+    """How much an entry may say: of a login's success, of failures and ends only, or nothing."""
+
+    ACCEPTANCE = "acceptance"
+    SCOPED = "scoped"
+    """An acceptance if, and only if, it joins the LOGIN of its own audit session."""
+    REFUSAL = "refusal"
+    CHILD = "child"
+    """sshd's process of the logged-in user: true perhaps, but anybody of that uid can imitate it."""
+    FORGED = "forged"
+
+
+def grade(entry: SshdEntry, policy: Policy) -> str:
+    """Judge an entry by what journald vouches for, never by its text."""
+    if entry.uid != 0:
+        return Grade.CHILD if entry.exe in policy.sshd_paths else Grade.FORGED
+    if entry.transport not in TRANSPORTS or (entry.exe is not None and entry.exe not in policy.sshd_paths):
+        return Grade.FORGED
+    scoped = entry.unit is not None and entry.unit.startswith("session-") and entry.unit.endswith(".scope")
+    known = entry.unit is not None and any(fnmatchcase(entry.unit, unit) for unit in policy.sshd_units)
+    if entry.unit is not None and not known and not scoped:
+        return Grade.FORGED
+    if entry.exe is None or (entry.unit is None and policy.units_required):
+        return Grade.REFUSAL
+    if scoped and not known:
+        return Grade.SCOPED if entry.audit_session is not None else Grade.REFUSAL
+    return Grade.ACCEPTANCE
+
+
+class Identity(NamedTuple):
+    """Whose login it is: `person` None means "unknown", and `reason` then says why."""
+
+    person: Optional[str]
+    ca_trust: Optional[str] = None
+    reason: Optional[str] = None
+
+
+def identity(login: Login, policy: Policy) -> Identity:
+    """Who an accepted login is, by the certificate's key id under a trusted CA and by nothing else."""
+    if len(login.text.encode("utf-8", "surrogateescape")) >= CUT_BYTES:
+        return Identity(None, reason="the message may have been cut by sshd")
+    if login.method != "publickey":
+        return Identity(None, reason=f"{login.method} proves an account, not a person")
+    if login.key_id is None or login.ca is None:
+        return Identity(None, reason="a plain key that no identity is known for")
+    if policy.trusted_cas is None:
+        trust = "unchecked"
+    else:
+        trust = "trusted" if login.ca in policy.trusted_cas else "untrusted"
+    if trust == "untrusted":
+        return Identity(None, trust, "the certificate's CA is not trusted by this host")
+    if not login.key_id:
+        return Identity(None, trust, "the certificate's key id is empty")
+    return Identity(login.key_id, trust)
