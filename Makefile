@@ -20,24 +20,25 @@ LAUNCHER := build/audisp-maldito
 C_FILES := $(wildcard csrc/*.c csrc/*.h)
 CYTHON := $(wildcard audisp_maldito/*.pyx audisp_maldito/*.pxd)
 SCRIPTS := .ci/run .ci/packages
-SAN := build/sanitize
 
 build:
 	@.ci/packages $(FOR_BUILD)
 	@mkdir -p build
 	@$(PYTHON) -m audisp_maldito.tables
 	@$(PYTHON) setup.py -q build_ext --inplace
-	@$(MAKE) $(LAUNCHER)
+	@$(MAKE) -s $(LAUNCHER)
 
 # The launcher for this checkout: the installed one differs in nothing but this directory.
 $(LAUNCHER): csrc/launcher.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -O2 -Wall -Wextra -Werror -DMALDITO_LIBDIR='"$(CURDIR)"' -o $@ $<
+	@$(CC) -std=c11 -O2 -Wall -Wextra -Werror -DMALDITO_LIBDIR='"$(CURDIR)"' -o $@ $<
 
 EXAMPLE := examples/two-people
 run: build
 	@$(PYTHON) -m audisp_maldito replay --audit $(EXAMPLE)/audit.log --journal $(EXAMPLE)/journal.json \
 		--trusted-ca "$$(cat $(EXAMPLE)/company-ca.fingerprint)" --output build/two-people.jsonl
+	@$(PYTHON) $(EXAMPLE)/show.py <build/two-people.jsonl
+	@echo "The documents lie in build/two-people.jsonl, one JSON object to a line."
 
 test: build
 	@.ci/packages $(FOR_TEST)
@@ -51,13 +52,26 @@ $(VENV)/pins: Makefile
 
 check: build
 	@.ci/packages $(FOR_CHECK)
-	@$(MAKE) $(VENV)/pins
+	@$(MAKE) -s $(VENV)/pins
 	$(VENV)/bin/ruff format --check -q .
 	$(VENV)/bin/ruff check -q .
 	/usr/bin/mypy --cache-dir build/mypy
 	$(VENV)/bin/cython-lint $(CYTHON)
 	clang-format --dry-run -Werror $(C_FILES)
 	shellcheck $(SCRIPTS)
+
+# The tests without the real stack, on a copy whose extension is built with the address and undefined-behaviour
+# sanitizers. Python must allocate by malloc for them to see it; its own leaks at exit are not ours to report.
+SANITIZED := build/sanitize
+sanitize: build
+	@.ci/packages $(FOR_TEST)
+	@mkdir -p $(SANITIZED)
+	@tar -c --exclude='*.so' --exclude=__pycache__ $(wildcard audisp_maldito config csrc docs examples plugins.d tests *.md *.toml *.py) \
+		| tar -x -C $(SANITIZED)
+	@cd $(SANITIZED) && MALDITO_SANITIZE=1 $(PYTHON) setup.py -q build_ext --inplace
+	@cd $(SANITIZED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		$(PYTHON) -m pytest -q -m 'not stack'
 
 format: $(VENV)/pins
 	$(VENV)/bin/ruff format -q .
@@ -66,7 +80,8 @@ format: $(VENV)/pins
 
 bench: build
 	@.ci/packages $(FOR_TEST)
-	@for script in tests/bench/*.py; do echo "== $$script"; $(PYTHON) "$$script" || exit 1; done
+	@for name in $(patsubst tests/bench/%.py,%,$(wildcard tests/bench/[a-z]*.py)); do \
+		echo "== $$name"; $(PYTHON) -m tests.bench.$$name || exit 1; done
 
 clean:
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator's configuration: a YAML file of a dozen flat keys, all with defaults.
 
-`Config`'s fields are the keys; config/config.yaml documents them, and a test holds the two together. A key that is unknown,
-written twice or of a wrong shape is refused with its line: a setting that is silently not in force is worse than none. Only
-`load` reads the file, and only one that nobody but root can have written (rootfile.py).
+`Config`'s fields are the keys; config/config.yaml documents them, and a test holds the two together. A key that is
+unknown, written twice or of a wrong shape is refused with its line: a setting that is silently not in force is worse
+than none. Only `load` reads the file, and only one that nobody but root can have written (rootfile.py).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def load(path: str) -> Config:
 
 def parse(data: bytes, path: str) -> Config:
     """The configuration that `data` holds; `path` is only for the messages."""
-    values = {}
+    values: dict[str, Any] = {}
     for line, key, value in _pairs(data, path):
         where = f"{path}:{line}"
         if key not in CHECKS:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the plugin has to say of itself, to syslog: under auditd its stdout and stderr are /dev/null.
 
-A datagram socket of our own rather than the C library's syslog(), which waits as long as journald does not read, and would
-hold the loop meanwhile. What cannot be sent (no /dev/log in early boot, its queue full) is kept, a bounded number of
-messages, and tried again with the next one and by `retry`.
+A datagram socket of our own rather than the C library's syslog(), which waits as long as journald does not read, and
+would hold the loop meanwhile. What cannot be sent (no /dev/log in early boot, its queue full) is kept, a bounded
+number of messages, and tried again with the next one and by `retry`.
 
-The text may quote strangers (names, paths, command lines): it is made printable and cut, and it always begins with our own
-words. What repeats is said once a minute per `about`, with the number of times it was not.
+The text may quote strangers (names, paths, command lines): it is made printable and cut, and it always begins with
+our own words. What repeats is said once a minute per `about`, with the number of times it was not.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ from ._native import Assembler, Event
 from . import normalize, sshd
 from .attempts import Attempts, FailedLogin
 from .auditevent import Author, Document
-from .fit import shorten
-from .jsonline import encode
+from .fit import fitted
 from .model import Action, Login, SshdEntry
 from .session import LoginTold, Told
 from .tracker import Tracker
@@ -166,11 +165,7 @@ class Engine:
             self._seq += 1
             extra: dict[str, Any] = document["metadata"]["extra"]
             extra["seq"] = self._seq
-            line = encode(document, extra)
-            if len(line) > self._policy.max_document_bytes:
-                shorten(document, extra, len(line) - self._policy.max_document_bytes)
-                line = encode(document, extra)
-            lines.append(line)
+            lines.append(fitted(document, extra, self._policy.max_document_bytes))
         self._counts["documents"] += len(lines)
         return lines
 

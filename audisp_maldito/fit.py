@@ -1,94 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps a document within `max_document_bytes`: shippers silently drop longer lines, so an attacker could pad a command
-until its event disappears downstream. What is cut is cut in the middle and said: how much there was, and its SHA-256.
+until its event disappears downstream. Texts and lists are cut in the middle, harder and harder until the document fits, and
+what was cut is said: of arguments their number, length and SHA-256, of anything else its key and how much there was.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-ARGUMENT_CHARS = 512
-"""What stays of each end of one over-long argument, at first; halved until the document fits."""
-SMALLEST = 16
+from .jsonline import encode
+
+STEPS = ((512, 4096), (512, 1024), (256, 256), (128, 64), (64, 16), (16, 4), (16, 2))
+"""(characters that stay of each end of a text, items that stay of a list). The first keeps all of an ordinary long command
+line within the default of 64 KiB; the last brings everything but a hostile record under 4 KiB, the least there may be."""
+NEEDED = frozenset(["schema", "eventId", "bootId", "seq", "action", "object", "type", "session", "argsTruncated", "cut"])
+"""Of metadata.extra: what stays even of a document that no cutting makes short enough."""
 
 
-def shorten(document: dict[str, Any], extra: dict[str, Any], excess: int) -> None:
-    """Make `document` at least `excess` bytes shorter, if its arguments, paths or long texts allow.
-
-    `extra` is its `metadata.extra`. Adds `argsTruncated` {count, bytes, sha256, kept} and `cut` (names of other fields).
-    """
-    args: list[str] = extra.get("process_args", [])
-    if args and sum(map(len, args)) > ARGUMENT_CHARS:
-        excess -= _shorten_arguments(extra, args, excess + 512)
-    if excess > 0 and len(extra.get("paths", ())) > 2:
-        excess -= _shorten_paths(extra, excess + 64)
-    if excess > 0:
-        _shorten_texts(document, extra)
-
-
-def _shorten_arguments(extra: dict[str, Any], args: list[str], excess: int) -> int:
-    import hashlib
-
-    whole = "\0".join(args).encode("utf-8", "surrogateescape")
-    before = _cost(args)
-    chars = ARGUMENT_CHARS
-    kept = [_middle_out(arg, chars) for arg in args]
-    while chars > SMALLEST and before - _cost(kept) < excess:
-        chars //= 2
-        kept = [_middle_out(arg, chars) for arg in args]
-    ends = len(kept)
-    while ends > 2 and before - _cost(kept) < excess:
-        ends //= 2
-        kept = kept[: (ends + 1) // 2] + kept[len(kept) - ends // 2 :]
-    extra["process_args"] = kept
-    extra["argsTruncated"] = {
-        "count": len(args),
-        "bytes": len(whole),
-        "sha256": hashlib.sha256(whole).hexdigest(),
-        "kept": len(kept),
-    }
-    return before - _cost(kept)
+def fitted(document: dict[str, Any], extra: dict[str, Any], limit: int) -> bytes:
+    """`document` as a line of at most `limit` bytes; `extra` is its metadata.extra. Neither is changed."""
+    line = encode(document, extra)
+    if len(line) <= limit:
+        return line
+    whole = _measure(extra["process_args"]) if "process_args" in extra else {}
+    shorter = document
+    for chars, items in STEPS:
+        cut = _Cut(chars, items)
+        shorter = cut.value(document, "")
+        kept = shorter["metadata"]["extra"]
+        if cut.keys.pop("process_args", None):
+            kept["argsTruncated"] = {**whole, "kept": len(kept["process_args"])}
+        if cut.keys:
+            kept["cut"] = sorted(cut.keys.values())
+        line = encode(shorter, kept)
+        if len(line) <= limit:
+            return line
+    return _bare(shorter, limit, line)
 
 
-def _shorten_paths(extra: dict[str, Any], excess: int) -> int:
-    paths = extra["paths"]
-    before = len(str(paths))
-    kept = paths
-    while len(kept) > 2 and before - len(str(kept)) < excess:
-        half = len(kept) // 2
-        kept = kept[: (half + 1) // 2] + kept[len(kept) - half // 2 :]
-    extra["paths"] = kept
-    extra.setdefault("cut", []).append(f"paths: {len(paths)} records")
-    return before - len(str(kept))
+class _Cut:
+    """One pass over a document. `keys`: what was cut, by the key it stands under, in words."""
 
+    def __init__(self, chars: int, items: int) -> None:
+        self._chars = chars
+        self._items = items
+        self.keys: dict[str, str] = {}
 
-def _shorten_texts(document: dict[str, Any], extra: dict[str, Any]) -> None:
-    cut: set[str] = set()
-
-    def walk(value: Any, key: str) -> Any:
-        if isinstance(value, str) and len(value) > 2 * ARGUMENT_CHARS:
-            cut.add(key)
-            return _middle_out(value, ARGUMENT_CHARS)
+    def value(self, value: Any, key: str) -> Any:
+        """A copy of `value`, shortened."""
+        if isinstance(value, str):
+            return self._text(value, key)
         if isinstance(value, list):
-            if len(value) > 64 and key != "process_args":
-                cut.add(key)
-                value = value[:32] + value[-32:]
-            return [walk(item, key) for item in value]
+            return [self.value(item, key) for item in self._list(value, key)]
         if isinstance(value, dict):
-            for name in value:
-                value[name] = walk(value[name], name)
+            return {name: self.value(item, name) for name, item in value.items()}
         return value
 
-    walk(document, "")
-    if cut:
-        extra["cut"] = sorted({*extra.get("cut", []), *cut})
+    def _text(self, text: str, key: str) -> str:
+        gone = len(text) - 2 * self._chars
+        if gone <= 32:  # what is put in its place is about as long
+            return text
+        self.keys.setdefault(key, key)
+        return f"{text[: self._chars]}…[{gone} characters cut]…{text[-self._chars :]}"
+
+    def _list(self, items: list[Any], key: str) -> list[Any]:
+        if len(items) <= self._items:
+            return items
+        self.keys[key] = f"{key}: {len(items)} items"
+        half = self._items // 2
+        return items[:half] + items[-half:]
 
 
-def _middle_out(text: str, chars: int) -> str:
-    gone = len(text) - 2 * chars
-    return f"{text[:chars]}…[{gone} characters cut]…{text[-chars:]}" if gone > 32 else text
+def _measure(args: list[str]) -> dict[str, Any]:
+    import hashlib  # a millisecond of start-up that most hosts never need
+
+    whole = "\0".join(args).encode("utf-8", "surrogateescape")
+    return {"count": len(args), "bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
 
 
-def _cost(texts: list[str]) -> int:
-    """About what they take in JSON; control and undecodable characters take up to six bytes."""
-    return sum(len(text.encode("utf-8", "surrogateescape")) + 3 for text in texts)
+def _bare(document: dict[str, Any], limit: int, line: bytes) -> bytes:
+    """Leave out what is longest until it fits: only a record of nothing but control characters gets here."""
+    extra = document["metadata"]["extra"]
+    longest = sorted(set(extra) - NEEDED, key=lambda key: -len(encode({key: extra[key]}, {})))
+    for key in longest:
+        if len(line) <= limit:
+            break
+        del extra[key]
+        extra["cut"] = sorted({*extra.get("cut", []), f"{key}: left out"})
+        line = encode(document, extra)
+    return line

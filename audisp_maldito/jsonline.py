@@ -23,22 +23,36 @@ def encode(document: dict[str, Any], marks: dict[str, Any]) -> bytes:
     """`document` as UTF-8 JSON without a newline. `marks` is the part of it that gets `escaped` when needed."""
     text = _ENCODER.encode(document)
     if _UNDECODABLE.search(text):
-        keys: set[str] = set()
-        _escape(document, "", keys)
-        marks["escaped"] = sorted(keys)
-        text = _ENCODER.encode(document)
+        escape = _Escape(marks)
+        escaped = escape.value(document, "")
+        escape.marks["escaped"] = sorted(escape.keys)
+        text = _ENCODER.encode(escaped)
     return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
-def _escape(value: Any, key: str, keys: set[str]) -> Any:
-    if isinstance(value, str):
-        if not _UNDECODABLE.search(value):
+class _Escape:
+    """One pass over a document. `keys`: those of the texts that needed it; `marks`: the copy of the given part."""
+
+    def __init__(self, marks: dict[str, Any]) -> None:
+        self._original = marks
+        self.marks: dict[str, Any] = {}
+        self.keys: set[str] = set()
+
+    def value(self, value: Any, key: str) -> Any:
+        """A copy of `value`, escaped."""
+        if isinstance(value, str):
+            return self._text(value, key)
+        if isinstance(value, list):
+            return [self.value(item, key) for item in value]
+        if not isinstance(value, dict):
             return value
-        keys.add(key)
-        return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", value.replace("\\", "\\\\"))
-    if isinstance(value, list):
-        value[:] = [_escape(item, key, keys) for item in value]
-    elif isinstance(value, dict):
-        for name in value:
-            value[name] = _escape(value[name], name, keys)
-    return value
+        copy = {name: self.value(item, name) for name, item in value.items()}
+        if value is self._original:
+            self.marks = copy
+        return copy
+
+    def _text(self, text: str, key: str) -> str:
+        if not _UNDECODABLE.search(text):
+            return text
+        self.keys.add(key)
+        return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", text.replace("\\", "\\\\"))

@@ -77,6 +77,10 @@ class Action(NamedTuple):
     """Present when the event holds a LOGIN record."""
     size: int
     """Bytes of the event's records: what holding it costs."""
+    category: Optional[str] = None
+    """ECS's event.category, by the rule that named the action."""
+    details: dict[str, Any] = {}
+    """What else the records say (mode, signal, acct, op, script …): see details.py."""
 
 
 class Login(NamedTuple):
@@ -135,3 +139,10 @@ class SshdEntry(NamedTuple):
     machine_id: Optional[str] = None
     past: bool = False
     """Older than the plugin's own start: may name a session that begins later, and is no news of its own."""
+
+
+class Boot(NamedTuple):
+    """One _BOOT_ID of a journal, and when its first entry was written."""
+
+    start_us: int
+    boot_id: str

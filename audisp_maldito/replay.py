@@ -11,11 +11,11 @@ has that record and goes on counting; DAEMON records themselves bear random seri
 from __future__ import annotations
 
 import heapq
-from typing import Callable, Iterable, Iterator, NamedTuple, Optional
+from typing import Callable, Iterable, Iterator, Optional
 
 from ._native import Assembler, Event
 from .engine import Engine
-from .model import SshdEntry
+from .model import Boot, SshdEntry
 from .trust import Policy
 
 CHUNK = 1 << 16
@@ -28,13 +28,6 @@ LATE_JOURNAL_US = 60_000_000
 
 Rank = tuple[int, int]
 """(index of the journal's boot by time, number of the split within it)."""
-
-
-class Boot(NamedTuple):
-    """One _BOOT_ID of the journal, and when its first entry was written."""
-
-    start_us: int
-    boot_id: str
 
 
 class _Boots:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files whose words a root process acts upon: read only if nobody but root could have written them.
 
-Configuration, sshd_config, CA keys: whoever can write one of them decides who is named. So the file must be a regular one,
-root's (or the process's own user's), writable by neither group nor others, and so must its directory be, since whoever can
-write that can put another file in its place. The checks look at what was opened, never at a name that may change between.
+Configuration, sshd_config, CA keys: whoever can write one of them decides who is named. So the file must be a regular
+one, root's (or the process's own user's), writable by neither group nor others, and so must its directory be, since
+whoever can write that can put another file in its place. The checks look at what was opened, never at a name that may
+change between.
 
-A process that is not root decides nothing for the host (`check-config` as a user, a replay): it may read what it likes.
+A process that is not root decides nothing for the host (`check-config` as a user, a replay): it may read what it
+likes.
 """
 
 from __future__ import annotations

@@ -1,38 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The output: a file or a named pipe, written by a thread of its own behind a queue bounded in bytes.
+"""The output: documents into a file or a named pipe, by a thread of its own behind a queue bounded in bytes.
 
-The loop only ever puts documents into the queue, so it reads on while the writer hangs in a full, frozen or dead file system.
-What the file holds is whole lines: after a short write (a full disk) the rest of the line follows once there is room; in
-another file, or before another reader of the pipe, the line starts anew; a torn line that an earlier process left behind is
-ended with a newline first. The file is opened again when its name leads elsewhere (rotation), and what was just written into
-a file without a name is written again.
+The loop only ever puts documents into the queue, so it reads on while the writer hangs in a full, frozen or dead file
+system. What is written is whole lines: after a short write (a full disk) the rest of the line follows once there is
+room; in another file, or before another reader of the pipe, the line begins anew. What was just written into a file
+that has lost its name is written again.
 
 Past the queue's limit documents are dropped, newest first, until half of it is written: one hole with two ends, which
-`lost` then reports, rather than many. Errors never end the process; they are said once a minute and tried again each second.
+`lost` then reports, rather than many. Errors never end the process; they are said once a minute and tried again each
+second.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import select
-import stat
 import threading
 from collections import deque
 from typing import Callable, NamedTuple, Optional
 
-from .diagnostics import NOTICE, Log
+from .diagnostics import ERROR, NOTICE, Log
 from .lock import Lock
+from .outfile import OutFile
+
+OFF = "off"
+"""The path that stands for no output at all."""
 
 QUEUE_BYTES = 32 * 1024 * 1024
 """A minute and more of a busy host, and half of what the whole process may take."""
 
-WRITE_BYTES = 1024 * 1024
+WRITE_BYTES = 256 * 1024
 """One write at most: what must be held beside the queue, and repeated after an error."""
 
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 1.0
-"""How often the output's name is looked up while there is something to write."""
+"""How often the output's path is followed anew while there is something to write."""
 
 LOCK_RETRY_SECONDS = 0.05
 """An earlier generation of the plugin is gone within tens of milliseconds."""
@@ -42,11 +43,11 @@ LOCK_PATIENCE = 5.0
 
 
 class Lost(NamedTuple):
-    """Documents that were dropped: `first` and `last` are their eventIds."""
+    """Documents that were dropped; `first` and `last` are their eventIds."""
 
     first: Optional[str]
     last: Optional[str]
-    count: int
+    documents: int
     reason: str
 
 
@@ -62,24 +63,8 @@ def event_id(document: bytes) -> Optional[str]:
     return rest.partition(b'"')[0].decode("ascii", "replace") if found else None
 
 
-class Off:
-    """The sink of `output: off`: everything is read, nothing is written."""
-
-    def put(self, documents: list[bytes]) -> None:
-        pass
-
-    def look(self) -> None:
-        pass
-
-    def lost(self) -> Optional[Lost]:
-        return None
-
-    def close(self, seconds: float) -> bool:
-        return True
-
-
 class Sink:
-    """One output path and the thread that writes it."""
+    """One output path (OFF: none) and the thread that writes it."""
 
     def __init__(
         self,
@@ -87,7 +72,7 @@ class Sink:
         lock: Lock,
         log: Log,
         clock: Callable[[], float],
-        wake: Callable[[], None] = lambda: None,
+        wake: Callable[[], None],
         limit: int = QUEUE_BYTES,
     ) -> None:
         self._path = path
@@ -96,106 +81,146 @@ class Sink:
         self._clock = clock
         self._wake = wake
         self._limit = limit
+        self._file = OutFile()
         self._queue: deque[bytes] = deque()
-        self._bytes = 0
-        self._changed = threading.Condition()
-        self._closing = False
+        self._queued = 0
         self._lost: Optional[Lost] = None
-        self._file = _File()
-        self._in_hand = b""
-        self._written = 0
-        self._started = clock()
+        self._lines = b""
+        self._written = self._begun = 0
+        self._impatient_at = clock() + LOCK_PATIENCE
         self._look_at = 0.0
+        self._failed = False
+        self._closing = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def put(self, documents: list[bytes]) -> None:
         """Queue documents (without newline); never waits for the output."""
-        if not documents:
+        if not documents or self._path == OFF:
             return
         with self._changed:
             for document in documents:
-                if self._lost is None and self._bytes + len(document) < self._limit:
+                if self._lost is None and self._queued + len(document) < self._limit:
                     self._queue.append(document)
-                    self._bytes += len(document) + 1
+                    self._queued += len(document) + 1
                 else:
                     self._drop(document)
             self._changed.notify()
 
-    def look(self) -> None:
-        """Look now whether the path still leads to what is open (SIGHUP)."""
+    def follow(self, path: str) -> None:
+        """Write to `path` from now on, and look at once where it leads (SIGHUP)."""
         with self._changed:
+            self._path = path
             self._look_at = 0.0
             self._changed.notify()
 
     def lost(self) -> Optional[Lost]:
         """What was dropped, once the output works again and there is room to say so."""
-        if self._lost is None or self._bytes > self._limit // 2:
+        if self._lost is None or self._queued > self._limit // 2:
             return None
         with self._changed:
             lost, self._lost = self._lost, None
         return lost
 
-    def close(self, seconds: float) -> bool:
-        """Write what is queued, for at most so long; False if something remained."""
+    def close(self, seconds: float) -> int:
+        """Write what is queued, for at most so long; the number of bytes that remained."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join(seconds)
-        return not self._bytes
+        return self._queued
 
     def _drop(self, document: bytes) -> None:
-        found = event_id(document)
-        first, count = (found, 0) if self._lost is None else (self._lost.first, self._lost.count)
-        self._lost = Lost(first, found, count + 1, "the output could not be written and the queue was full")
+        last = event_id(document)
+        first, before = (last, 0) if self._lost is None else (self._lost.first, self._lost.documents)
+        self._lost = Lost(first, last, before + 1, "the output could not be written and the queue was full")
 
     def _run(self) -> None:
         while self._take():
+            wait = RETRY_SECONDS
             try:
-                if self._write():
-                    continue
+                wait = self._write()
             except OSError as error:
-                self._log.say(f"output {self._path}: {_reason(error)}; what happens is kept in memory", about="output")
-            if self._closing:
+                self._failed = True
+                reason = error.strerror or str(error)
+                self._log.say(f"output {self._path}: {reason}; trying again", about="output", priority=ERROR)
+            if wait and not self._pause(wait):
                 return
-            with self._changed:
-                self._changed.wait(RETRY_SECONDS)
 
     def _take(self) -> bool:
-        """Wait for something to write and take it in hand; False when closing and there is nothing more."""
+        """Wait until there are lines to write; False when closing and there are none."""
         with self._changed:
-            while not self._in_hand and not self._queue:
+            while not self._lines and not self._queue:
                 if self._closing:
                     return False
-                self._changed.wait(None if self._lock.held else RETRY_SECONDS)
-                self._lock.take()
-            if not self._in_hand:
-                taken = []
-                size = 0
+                self._changed.wait(None if self._may_write() else RETRY_SECONDS)
+            if not self._lines:
+                taken, size = [], 0
                 while self._queue and size < WRITE_BYTES:
                     taken.append(self._queue.popleft())
-                    size += len(taken[-1]) + 1
-                taken.append(b"")
-                self._in_hand = b"\n".join(taken)
-                self._written = 0
+                    size += len(taken[-1])
+                self._lines = b"\n".join(taken) + b"\n"
+                self._written = self._begun = 0
         return True
 
-    def _write(self) -> bool:
-        """Write what is in hand; False: not now."""
-        if not self._open():
-            return False
-        while self._written < len(self._in_hand):
-            try:
-                self._written += self._file.write(self._in_hand[self._written :] if self._written else self._in_hand)
-            except BlockingIOError:
-                if not self._file.room(RETRY_SECONDS):
-                    return False
-            except BrokenPipeError:
-                self._start_line_anew()
-                self._file.close()
-                raise
+    def _pause(self, seconds: float) -> bool:
+        """False instead of waiting when there is no time left to."""
+        with self._changed:
+            if not self._closing:
+                self._changed.wait(seconds)
+            return not self._closing
+
+    def _write(self) -> float:
+        """Write the lines in hand; how long to wait before going on with them, 0 when there is no need."""
+        path = self._target()
+        if path is None:
+            return LOCK_RETRY_SECONDS
+        if path == OFF:
+            return self._done()
+        now = self._clock()
+        look = now >= self._look_at
+        if look:
+            self._look_at = now + LOOK_SECONDS
+        if self._file.follow(path, look):
+            self._written = self._begun = self._lines.rfind(b"\n", 0, self._written) + 1
+        while self._written < len(self._lines):
+            count = self._file.write(memoryview(self._lines)[self._written :])
+            if not count and not self._file.room(RETRY_SECONDS):
+                self._log.say(f"output {path}: its reader does not read; waiting", about="output")
+                return 0.001 if self._closing else 0.0
+            self._written += count
         if self._file.nameless():
-            self._written = 0
-            return self._write()
-        self._done()
-        return True
+            self._written = self._begun
+            self._look_at = 0.0
+            return 0.0
+        return self._done()
+
+    def _target(self) -> Optional[str]:
+        """Where to write now: nowhere as long as an earlier generation may be on its way out."""
+        if self._path == OFF or self._may_write():
+            return self._path
+        if self._closing or self._clock() >= self._impatient_at:
+            path = second(self._path)
+            self._log.say(f"another instance holds the lock: writing to {path}", about="lock", priority=ERROR)
+            return path
+        return None
+
+    def _may_write(self) -> bool:
+        try:
+            return self._lock.take()
+        except OSError as error:
+            # Rather two writers than none: nobody is known to hold the lock.
+            self._log.say(f"no lock file in the state directory: {error.strerror}", about="lock", priority=ERROR)
+            return True
+
+    def _done(self) -> float:
+        with self._changed:
+            self._queued -= len(self._lines)
+            self._lines = b""
+        if self._lost is not None and self._queued <= self._limit // 2:
+            self._wake()
+        if self._failed:
+            self._failed = False
+            self._log.say(f"output {self._path}: works again", priority=NOTICE)
+        return 0.0

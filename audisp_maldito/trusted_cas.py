@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate authorities that this host's sshd trusts for all accounts, found by reading what sshd reads.
 
-A CA in an account's own authorized_keys is the account's word; one in a file that TrustedUserCAKeys names is the host's.
-sshd is never run to ask it (`sshd -T` wants host keys, and would be a child in the audit trail). Its grammar, as in
-OpenSSH's servconf.c: keywords in any case, arguments in double or single quotes, "=" allowed after the keyword; the first
-global TrustedUserCAKeys wins, each Match block may have another; Include takes globs, relative ones from /etc/ssh, and what
-it includes from within a Match block belongs to that block. Which connections a block matches is not asked: its CA was
-written down by root all the same.
+A CA in an account's own authorized_keys is the account's word; one in a file that TrustedUserCAKeys names is the
+host's. sshd is never run to ask it (`sshd -T` wants host keys, and would be a child in the audit trail). Its grammar,
+as in OpenSSH's servconf.c: keywords in any case, arguments in double or single quotes, "=" allowed after the keyword;
+the first global TrustedUserCAKeys wins, each Match block may have another; Include takes globs, relative ones from
+/etc/ssh, and what it includes from within a Match block belongs to that block. Which connections a block matches is
+not asked: its CA was written down by root all the same.
 
 A file that somebody but root could have written is left out, with the reason for the log.
 """
@@ -44,10 +44,7 @@ def find(sshd_config: str, ssh_dir: str = SSH_DIR) -> Trusted:
     search.config(sshd_config, 0)
     fingerprints: set[str] = set()
     for path in dict.fromkeys(search.ca_files):
-        try:
-            fingerprints |= _fingerprints(rootfile.read(path, KEYS_BYTES, follow=True))
-        except InputError as error:
-            search.skipped.append(str(error))
+        fingerprints |= _fingerprints(search.file(path, KEYS_BYTES))
     return Trusted(frozenset(fingerprints), search.skipped)
 
 
@@ -61,17 +58,20 @@ class _Search:
         self._files = 0
         self._global_seen = False
 
+    def file(self, path: str, limit: int) -> bytes:
+        """A file's bytes; none if it is none of root's own."""
+        try:
+            return rootfile.read(path, limit, follow=True)
+        except InputError as error:
+            self._skip(str(error))
+            return b""
+
     def config(self, path: str, depth: int, in_match: bool = False) -> None:
         self._files += 1
         if depth > INCLUDE_DEPTH or self._files > FILES_LIMIT:
-            self.skipped.append(f"cannot read {path}: too many Includes")
+            self._skip(f"cannot read {path}: too many Includes")
             return
-        try:
-            lines = rootfile.read(path, CONFIG_BYTES, follow=True).decode("utf-8", "surrogateescape").split("\n")
-        except InputError as error:
-            self.skipped.append(str(error))
-            return
-        for line in lines:
+        for line in self.file(path, CONFIG_BYTES).decode("utf-8", "surrogateescape").split("\n"):
             words = _words(line)
             if not words:
                 continue
@@ -94,7 +94,11 @@ class _Search:
         if os.path.isabs(path):
             self.ca_files.append(path)
         else:
-            self.skipped.append(f"cannot read {path}: TrustedUserCAKeys is relative to where sshd was started")
+            self._skip(f"cannot read {path}: TrustedUserCAKeys is relative to where sshd was started")
+
+    def _skip(self, reason: str) -> None:
+        if reason not in self.skipped:
+            self.skipped.append(reason)
 
 
 def _words(line: str) -> list[str]:
@@ -133,4 +137,3 @@ def _fingerprints(keys: bytes) -> set[str]:
             found.add("SHA256:" + digest.decode())
             found.add("MD5:" + hashlib.md5(blob, usedforsecurity=False).digest().hex(":"))
     return found
-

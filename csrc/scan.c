@@ -66,9 +66,10 @@ md_reason md_scan_line(md_span line, const md_types *types, md_line *out) {
     out->cut = nul || rest.len >= MD_CUT_LENGTH;
 
     out->has_node = md_accept(&rest, MD_LITERAL("node="));
-    out->node = md_take(rest, out->has_node ? md_find(rest, ' ') : 0);
-    if (out->has_node)
-        rest = md_skip(rest, out->node.len + 1);
+    out->node = md_take(rest, out->has_node ? md_find(md_take(rest, MD_NODE_MAX), ' ') : 0);
+    rest = md_skip(rest, out->node.len);
+    if (out->has_node && !md_accept(&rest, MD_LITERAL(" ")))
+        return MD_NO_TYPE;
 
     if (!md_accept(&rest, MD_LITERAL("type=")))
         return MD_NO_TYPE;
@@ -81,7 +82,8 @@ md_reason md_scan_line(md_span line, const md_types *types, md_line *out) {
         return MD_NO_STAMP;
     if (!scan_stamp(&rest, &out->time_ms, &out->serial))
         return MD_BAD_STAMP;
-    md_accept(&rest, MD_LITERAL(":"));
+    if (rest.len && !md_accept(&rest, MD_LITERAL(":"))) // the colon may have been cut, the id is whole without it
+        return MD_BAD_STAMP;
     out->text = md_trim_left(rest);
     return MD_ACCEPTED;
 }

@@ -34,6 +34,9 @@ const char *md_reason_name(md_reason reason); // "" for MD_ACCEPTED
 // Longer than any name of a record type (28 today); what is longer is no audit record.
 #define MD_TYPE_NAME_MAX 64
 
+// The longest host name that DNS allows. A line whose node is longer is refused.
+#define MD_NODE_MAX 255
+
 typedef struct md_line {
     bool has_node;
     bool cut; // auditd says so itself: a NUL at the end, or the length of its buffer

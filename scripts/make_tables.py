@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 SYSTEM_CALLS = "system-calls==7.2"
 DATA = pathlib.Path(__file__).resolve().parent.parent / "audisp_maldito" / "data"
@@ -53,6 +54,9 @@ MACROS = {
     "keyctl": ("linux/keyctl.h", "KEYCTL_", "", r"KEYCTL_(PKEY_QUERY|SUPPORTS_|CAPS0|CAPS1|MOVE_EXCL).*"),
     "seccomp": ("linux/seccomp.h", "SECCOMP_RET_", "", r"SECCOMP_RET_(KILL|ACTION.*|DATA)"),
     "resolve": ("linux/openat2.h", "RESOLVE_", "", None),
+    "prot": ("asm-generic/mman-common.h", "PROT_", "", r"PROT_(NONE|GROWS.*)"),
+    "mount": ("linux/mount.h", "MS_", "", r"MS_(VERBOSE|RMT|MGC|KERN|SUB|NOREM|NOSEC|BORN|ACTIVE|NOUSER).*"),
+    "socketcall": ("linux/net.h", "SYS_", "SYS_", None),
     "reboot": ("linux/reboot.h", "LINUX_REBOOT_CMD_", "LINUX_REBOOT_", None),
 }
 
@@ -71,20 +75,20 @@ HEADER = """# SPDX-License-Identifier: Apache-2.0
 def macros(text: str, prefix: str) -> dict[str, int]:
     """The #define lines whose value is a number (or a shift, or another such macro); the first of a name counts."""
     found: dict[str, int] = {}
-    for name, value in re.findall(rf"^#\s*define\s+({prefix}\w+)[ \t]+([^\n]+)", text, re.M):
+    for name, value in re.findall(rf"^#\s*define\s+({prefix}\w+)[ \t]+([^\n]+)", text, re.MULTILINE):
         value = re.sub(r"/\*.*", "", value).strip()
         value = re.sub(r"\b0+([0-7]+)\b", r"0o\1", value)
         value = re.sub(r"\b(0x[0-9a-fA-F]+|\d+)[UL]+\b", r"\1", value)
         for known in re.findall(rf"\b{prefix}\w+", value):
             value = re.sub(rf"\b{known}\b", str(found.get(known, "?")), value)
         if re.fullmatch(r"[0-9a-fA-Fxo<>|() +\-]+", value):
-            found.setdefault(name, int(eval(value)))  # noqa: S307 -- digits and operators only, see above
+            found.setdefault(name, int(eval(value)))  # digits and operators only
     return found
 
 
 def enumeration(text: str, name: str, prefix: str) -> dict[str, int]:
     """An enum's members, but for the last that only counts and for aliases."""
-    body = re.search(rf"enum {name}\s*{{(.*?)}};", re.sub(r"/\*.*?\*/", "", text, flags=re.S), re.S)
+    body = re.search(rf"enum {name}\s*{{(.*?)}};", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL), re.DOTALL)
     assert body, name
     members = [m.strip() for m in body.group(1).split(",") if m.strip() and "=" not in m]
     return {m: i for i, m in enumerate(members) if m.startswith(prefix) and not m.endswith("_LAST")}
@@ -102,19 +106,22 @@ def read(include: pathlib.Path, *headers: str) -> str:
     return "\n".join((include / h).read_text() for h in headers)
 
 
-def constants(include: pathlib.Path, multiarch: pathlib.Path, cross: dict[str, pathlib.Path]) -> dict[str, object]:
+def constants(include: pathlib.Path, multiarch: pathlib.Path, cross: dict[str, pathlib.Path]) -> dict[str, Any]:
     errno = read(include, "asm-generic/errno-base.h", "asm-generic/errno.h")
-    tables: dict[str, object] = {"errno": by_number(macros(errno, "E"))}
+    tables: dict[str, Any] = {"errno": by_number(macros(errno, "E"))}
     for table, (header, prefix, cut, out) in MACROS.items():
         names = macros(read(include, header), prefix)
         kept = {n: v for n, v in names.items() if not (out and re.fullmatch(out, n))}
-        tables[table] = by_number({n[len(cut):]: v & 0xFFFFFFFF for n, v in kept.items()})
+        tables[table] = by_number({n[len(cut) :]: v & 0xFFFFFFFF for n, v in kept.items()})
     for table, (header, name, prefix) in ENUMS.items():
         tables[table] = by_number(enumeration(read(include, header), name, prefix))
     families = macros(read(multiarch, "bits/socket.h"), "PF_")
     tables["family"] = by_number({n[3:].lower(): v for n, v in families.items() if n not in ("PF_MAX", "PF_LOCAL")})
+    types = re.findall(r"^\s*(SOCK_\w+) = (\d+),", read(multiarch, "bits/socket_type.h"), re.MULTILINE)
+    tables["socktype"] = by_number({name: int(number) for name, number in types})
     machines = macros(read(include, "linux/elf-em.h"), "EM_")
     audit = read(include, "linux/audit.h").replace("\\\n", "")
+    tables["socketcall"] = {n: name.lower() for n, name in tables["socketcall"].items()}
     tables["arch"] = arches(audit, machines)
     tables["open"] = {"generic": open_flags(read(include, "asm-generic/fcntl.h"))}
     for arch, directory in cross.items():
@@ -125,7 +132,7 @@ def constants(include: pathlib.Path, multiarch: pathlib.Path, cross: dict[str, p
 def arches(audit: str, machines: dict[str, int]) -> dict[str, str]:
     """AUDIT_ARCH_* -> as SYSCALL's arch= writes it (hex) -> the name in small letters."""
     table = {}
-    for name, value in re.findall(r"^#define AUDIT_ARCH_(\w+)\s+\((.*)\)$", audit, re.M):
+    for name, value in re.findall(r"^#define AUDIT_ARCH_(\w+)\s+\((.*)\)$", audit, re.MULTILINE):
         if "N32" in value:
             continue
         parts = [p.strip() for p in value.split("|")]
@@ -146,7 +153,7 @@ def open_flags(text: str) -> dict[int, str]:
     return by_number({n: v for n, v in single.items() if n not in ("O_WRONLY", "O_RDWR", "O_NDELAY")})
 
 
-def yaml_of(tables: dict[str, object], depth: int = 0) -> list[str]:
+def yaml_of(tables: dict[Any, Any], depth: int = 0) -> list[str]:
     lines: list[str] = []
     for key, value in tables.items():
         shown = f'"{key}"' if isinstance(key, str) and re.fullmatch(r"[0-9a-f]+", key) else str(key)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -77,10 +78,9 @@ class Auditd:
         config = self.directory / "auditd.conf"
         config.write_text(CONFIG.format(log=self.log, format=log_format, name_format=name_format, plugins=self.plugins))
         config.chmod(0o640)
-        self._end_a_leftover()
         assert kernel.status()["pid"] == 0, "another audit daemon holds the kernel's only place"
-        self.daemon = Daemon([PROGRAM, "-n", "-c", self.directory], self.directory / "auditd.out")
-        until(lambda: self.daemon.alive() and kernel.status()["pid"] == self.daemon.pid, "auditd to register")
+        self.daemon = daemon = Daemon([PROGRAM, "-n", "-c", self.directory], self.directory / "auditd.out")
+        until(lambda: daemon.alive() and kernel.status()["pid"] == daemon.pid, "auditd to register")
         self.settle()
 
     def stop(self) -> None:
@@ -108,12 +108,28 @@ class Auditd:
     def trail(self) -> Trail:
         return Trail(self.text())
 
-    def _end_a_leftover(self) -> None:
-        """An auditd of a test run that was killed: known by the configuration directory it was started with."""
-        pid = kernel.status()["pid"]
-        if pid == 0 or executable(pid) != os.path.realpath(PROGRAM):
-            return
+
+def holder(home: Path) -> int:
+    """The pid of an audit daemon that is none of ours, 0 if there is none.
+
+    An auditd of a test run that was killed, known by the configuration directory under `home`, is ended.
+    """
+    pid = kernel.status()["pid"]
+    if pid == 0:
+        return 0
+    with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if any(word.startswith(os.fsencode(self.directory.parent.parent)) for word in words):
-            os.kill(pid, signal.SIGTERM)
-            until(lambda: kernel.status()["pid"] == 0, "the auditd of an earlier run to end")
+        if executable(pid) != os.path.realpath(PROGRAM) or os.fsencode(home / "run" / "auditd") not in words:
+            return pid
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: kernel.status()["pid"] == 0, "the auditd of an earlier run to end")
+    return 0
+
+
+def pause_the_service() -> None:
+    run(["systemctl", "stop", "auditd.service"])
+    until(lambda: kernel.status()["pid"] == 0, "auditd.service to end")
+
+
+def resume_the_service() -> None:
+    run(["systemctl", "start", "auditd.service"])

@@ -18,11 +18,11 @@ from .rig import Rig
 from .waiting import until
 
 # What attribution reads of an entry, and enough beside it to look like one.
-FIELDS = (
-    "__CURSOR __REALTIME_TIMESTAMP __MONOTONIC_TIMESTAMP _BOOT_ID _SOURCE_REALTIME_TIMESTAMP _TRANSPORT _UID _GID _PID"
-    " _EXE _COMM _AUDIT_SESSION _AUDIT_LOGINUID _SYSTEMD_UNIT _MACHINE_ID _HOSTNAME SYSLOG_IDENTIFIER SYSLOG_PID PRIORITY"
-    " MESSAGE _LINE_BREAK"
-).split()
+FIELDS = {
+    *("__CURSOR", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "_BOOT_ID"),
+    *("_TRANSPORT", "_UID", "_GID", "_PID", "_EXE", "_COMM", "_AUDIT_SESSION", "_AUDIT_LOGINUID", "_SYSTEMD_UNIT"),
+    *("_MACHINE_ID", "_HOSTNAME", "SYSLOG_IDENTIFIER", "SYSLOG_PID", "PRIORITY", "MESSAGE", "_LINE_BREAK"),
+}
 
 
 def record(rig: Rig, directory: Path, name: str, scenario: Callable[[Rig], None], log_format: str = "ENRICHED") -> None:
@@ -84,7 +84,7 @@ def trimmed(lines: bytes) -> bytes:
     for line in lines.splitlines():
         entry = json.loads(line)
         if entry.get("_TRANSPORT") in ("syslog", "stdout", "journal"):
-            kept.append(json.dumps({name: entry[name] for name in FIELDS if name in entry}) + "\n")
+            kept.append(json.dumps({name: value for name, value in entry.items() if name in FIELDS}) + "\n")
     return "".join(kept).encode()
 
 

@@ -7,8 +7,9 @@ import ctypes
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Optional, Sequence, Union
+from typing import IO, Optional, Union
 
 PR_SET_PDEATHSIG = 1
 UNSET = "4294967295"
@@ -56,7 +57,7 @@ class Daemon:
         """True while it runs; what it last said, as an error, when it ended by itself."""
         if self.process.poll() is not None:
             said = self.log.read_text(errors="replace")[-2000:]
-            raise AssertionError(f"{self.process.args} ended with {self.process.returncode}: {said}")
+            raise AssertionError(f"{self.process.args!r} ended with {self.process.returncode}: {said}")
         return True
 
     def send(self, number: int) -> None:
@@ -84,8 +85,8 @@ def run(
         [str(word) for word in argv],
         stdin=None if data is not None else stdin,
         input=data,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
+        check=False,
         env=CLEAN_ENVIRONMENT,
         timeout=timeout,
         preexec_fn=leave_the_session,

@@ -32,7 +32,7 @@ def audit(type: int, text: bytes) -> int:
 
 
 def syslog(pid: int, message: str, uid: Optional[int] = None, identifier: str = "sshd") -> None:
-    """Send a line to /dev/log. With `uid`, under the credentials (pid, uid) of another process: CAP_SYS_ADMIN does it."""
+    """Send a line to /dev/log; with `uid`, under the credentials (pid, uid) of another, which takes CAP_SYS_ADMIN."""
     line = f"<{AUTH_INFO}>{identifier}[{pid}]: {message}".encode("utf-8", "surrogateescape")
     credentials = []
     if uid is not None:

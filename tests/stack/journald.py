@@ -53,8 +53,8 @@ class Journald:
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
         DROP_IN.write_text(CONFIG)
         RUN.mkdir(parents=True, exist_ok=True)
-        self.daemon = Daemon([PROGRAM], self.directory / "journald.out")
-        until(lambda: self.daemon.alive() and answers(RUN / "dev-log"), "journald's sockets")
+        self.daemon = daemon = Daemon([PROGRAM], self.directory / "journald.out")
+        until(lambda: daemon.alive() and answers(RUN / "dev-log"), "journald's sockets")
         if not answers(DEV_LOG):
             DEV_LOG.unlink(missing_ok=True)
             DEV_LOG.symlink_to(RUN / "dev-log")
@@ -69,7 +69,8 @@ class Journald:
 
     def cursor(self) -> str:
         """Where the journal ends now."""
-        out = run(["journalctl", "--sync"]) and run(["journalctl", "-q", "-n", "0", "--show-cursor"]).stdout.decode()
+        run(["journalctl", "--sync"])
+        out = run(["journalctl", "-q", "-n", "0", "--show-cursor"]).stdout.decode()
         return out.partition("-- cursor: ")[2].strip()
 
     def entries(self, since: str = "", all_fields: bool = True) -> list[dict[str, Any]]:

@@ -26,14 +26,21 @@ def status() -> dict[str, int]:
     return {pair[0]: int(pair[1]) for pair in words if len(pair) == 2 and pair[1].isdigit()}
 
 
+def rules() -> list[str]:
+    """What `auditctl -l` says, each line a rule that auditctl takes again."""
+    return [line for line in run(["auditctl", "-l"]).stdout.decode().splitlines() if line != "No rules"]
+
+
 class KernelAudit:
     """`note` is where the state before our changes is kept: a run that was killed left it there for the next one."""
 
     def __init__(self, note: Path) -> None:
         self.note = note
         if not note.exists():
-            note.write_text(json.dumps(status()))
-        self.before: dict[str, int] = json.loads(note.read_text())
+            note.write_text(json.dumps({"status": status(), "rules": rules()}))
+        before = json.loads(note.read_text())
+        self.status: dict[str, int] = before["status"]
+        self.rules: list[str] = before["rules"]
 
     def load_rules(self) -> None:
         run(["auditctl", "-D"])
@@ -43,6 +50,8 @@ class KernelAudit:
 
     def restore(self) -> None:
         run(["auditctl", "-D"])
-        run(["auditctl", "-b", str(self.before["backlog_limit"])])
-        run(["auditctl", "-e", str(self.before["enabled"])])
+        for rule in self.rules:
+            run(["auditctl", *rule.split()])
+        run(["auditctl", "-b", str(self.status["backlog_limit"])])
+        run(["auditctl", "-e", str(self.status["enabled"])])
         self.note.unlink()

@@ -36,8 +36,8 @@ class Identity:
         return self.key.fingerprint
 
     def options(self) -> list[str]:
-        words = ["-i", str(self.key.path)]
-        return words + ["-o", f"CertificateFile={self.certificate}"] if self.certificate else words
+        certificate = ["-o", f"CertificateFile={self.certificate}"] if self.certificate else []
+        return ["-i", str(self.key.path), *certificate]
 
 
 def plain(directory: Path, name: str) -> Identity:
@@ -59,10 +59,7 @@ class Authority:
         key = Key(self.directory, "identity")
         number = next(_serials) if serial is None else serial
         words = [word for option in options or [] for word in ("-O", option)]
-        # The leading "-I=" form does not exist: an empty or dashed id is passed as a word of its own, which getopt takes.
-        run(
-            ["ssh-keygen", "-q", "-s", self.key.path, "-I", key_id, "-n", principals, "-z", str(number)]
-            + ["-V", "-5m:+1d", *words, key.public]
-        )
+        argv = ["ssh-keygen", "-q", "-s", str(self.key.path), "-I", key_id, "-n", principals, "-z", str(number)]
+        run([*argv, "-V", "-5m:+1d", *words, str(key.public)])
         certificate = key.path.with_name(key.path.name + "-cert.pub")
         return Identity(key, key_id, number, self.fingerprint, certificate)

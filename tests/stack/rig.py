@@ -15,9 +15,10 @@ import shutil
 import signal
 import socket
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Optional
 
+from . import auditd
 from .accounts import Account, Accounts
 from .auditd import Auditd
 from .journald import Journald
@@ -33,6 +34,11 @@ CORE = "maldito-core"
 OTHER = "maldito-other"
 
 
+def required() -> bool:
+    """Whether the stack must run: on a machine that is there for tests. A running auditd.service is paused then."""
+    return os.environ.get("MALDITO_STACK") == "required"
+
+
 def missing() -> Optional[str]:
     """Why the stack cannot run here, in a sentence; None when it can."""
     if os.geteuid() != 0:
@@ -46,6 +52,11 @@ def missing() -> Optional[str]:
     ):
         if not os.path.exists(program):
             return f"{program} is not installed"
+    pid = auditd.holder(HOME)
+    if pid and not required():
+        return (
+            f"audit daemon {pid} holds the kernel's only place; MALDITO_STACK=required pauses auditd.service meanwhile"
+        )
     return None
 
 
@@ -61,9 +72,7 @@ class Rig:
             self._undo = undo.pop_all()
         return self
 
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ):
+    def __exit__(self, *why: object) -> None:
         self._undo.close()
 
     def _start(self, undo: contextlib.ExitStack) -> None:
@@ -77,6 +86,9 @@ class Rig:
         self.directory.mkdir(mode=0o755)
         undo.callback(shutil.rmtree, self.directory)
 
+        if auditd.holder(HOME):
+            auditd.pause_the_service()
+            undo.callback(auditd.resume_the_service)
         self.kernel = KernelAudit(HOME / "kernel-before.json")
         undo.callback(self.kernel.restore)
         accounts = Accounts(self._names, HOME / "accounts")
@@ -118,7 +130,7 @@ class Rig:
         return self.sshd.visit(how.pop("account", self.core.name), command, identity, **how)
 
     def accepted(self, identity: Identity, since: str = "") -> dict[str, Any]:
-        """The journal entry by which sshd accepted this identity; its fingerprint stands before all that is free text."""
+        """sshd's acceptance of this identity, known by the fingerprint: that stands before all that is free text."""
         pattern = re.compile(
             rf"Accepted publickey for \S+ from \S+ port \d+ ssh2: \S+ {re.escape(identity.fingerprint)}( |$)"
         )

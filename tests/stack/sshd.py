@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import contextlib
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -53,24 +53,27 @@ class Sshd:
         self.port = 0
 
     def start(self, extra: str = "") -> None:
+        self._made_separation = not SEPARATION.exists()
         SEPARATION.mkdir(mode=0o755, exist_ok=True)
-        self.port = _free_port()
+        self.port = another_port()
         self.trusted.write_text(self.authority.key.line())
         self.config.write_text(CONFIG.format(port=self.port, host_key=self.host_key.path, trusted=self.trusted) + extra)
         known = self.directory / "known_hosts"
         known.write_text(f"[127.0.0.1]:{self.port} {self.host_key.line()}")
-        self.daemon = Daemon([PROGRAM, "-D", "-f", self.config], self.directory / "sshd.out")
-        until(lambda: self.daemon.alive() and self._listens(), "sshd to listen")
+        self.daemon = daemon = Daemon([PROGRAM, "-D", "-f", self.config], self.directory / "sshd.out")
+        until(lambda: daemon.alive() and self.listens(self.port), "sshd to listen")
 
     def stop(self) -> None:
         if self.daemon is not None:
             self.daemon.stop()
             self.daemon = None
+            if self._made_separation:
+                SEPARATION.rmdir()
 
     def client(
-        self, account: str, command: Optional[str], identity: Optional[Identity], options: Optional[list[str]] = None
+        self, account: str, command: Optional[str], identity: Optional[Identity], options: Sequence[str], port: int
     ) -> list[str]:
-        words = ["ssh", "-F", "/dev/null", "-p", str(self.port)]
+        words = ["ssh", "-F", "/dev/null", "-p", str(port or self.port)]
         settings = {
             "UserKnownHostsFile": self.directory / "known_hosts",
             "GlobalKnownHostsFile": "/dev/null",
@@ -83,10 +86,11 @@ class Sshd:
             "NumberOfPasswordPrompts": "1",
             "PreferredAuthentications": "publickey" if identity else "password",
         }
+        words += options  # before ours: ssh takes the first value of a setting
         for name, value in settings.items():
             words += ["-o", f"{name}={value}"]
         words += identity.options() if identity else ["-o", "PubkeyAuthentication=no"]
-        words += [*(options or []), "-l", account, "127.0.0.1"]
+        words += ["-l", account, "127.0.0.1"]
         return words + ([command] if command is not None else [])
 
     def visit(
@@ -95,11 +99,12 @@ class Sshd:
         command: str = "true",
         identity: Optional[Identity] = None,
         password: str = PASSWORD,
-        options: Optional[list[str]] = None,
+        options: Sequence[str] = (),
+        port: int = 0,
         timeout: float = 60.0,
     ) -> Visit:
         """One connection from beginning to end; without an identity by password."""
-        process = self.open(account, command, identity, password, options)
+        process = self.open(account, command, identity, password, options, port)
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException:
@@ -114,17 +119,19 @@ class Sshd:
         command: Optional[str] = None,
         identity: Optional[Identity] = None,
         password: str = PASSWORD,
-        options: Optional[list[str]] = None,
+        options: Sequence[str] = (),
+        port: int = 0,
+        asks: Optional[Path] = None,
     ) -> subprocess.Popen[str]:
-        """A connection that stays open: commands go to its stdin."""
+        """A connection that stays open: commands go to its stdin. `asks` is what ssh runs to get the password."""
         return subprocess.Popen(
-            self.client(account, command, identity, options),
+            self.client(account, command, identity, options, port),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**CLEAN_ENVIRONMENT, **self._asking(password)},
+            env={**CLEAN_ENVIRONMENT, **self._asking(password), **({"SSH_ASKPASS": str(asks)} if asks else {})},
             start_new_session=True,
             preexec_fn=leave_the_session,
         )
@@ -137,18 +144,24 @@ class Sshd:
             program.chmod(0o755)
         return {"SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force", "MALDITO_PASSWORD": password}
 
-    def _listens(self) -> bool:
+    def listens(self, port: int) -> bool:
         # Looked up rather than connected to: a connection would leave lines in the journal.
-        wanted = f"0100007F:{self.port:04X} 00000000:0000 0A"
+        wanted = f"0100007F:{port:04X} 00000000:0000 0A"
         return wanted in Path("/proc/net/tcp").read_text()
 
-    def hang_up(self, process: subprocess.Popen[str]) -> None:
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGTERM)
-        process.communicate(timeout=20)
+    def monitors(self) -> list[int]:
+        """The pids of the processes that serve a connection each: sshd's own children."""
+        assert self.daemon is not None
+        found = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if int(status.read_text().rpartition(")")[2].split()[1]) == self.daemon.pid:
+                    found.append(int(status.parent.name))
+        return found
 
 
-def _free_port() -> int:
+def another_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -18,7 +18,7 @@ class Line(NamedTuple):
     def field(self, name: str) -> Optional[str]:
         """A field of the kernel's own part: what a process wrote stands behind msg='."""
         found = re.search(rb"(?<=[ (])" + name.encode() + rb"=(\S+)", self.text.partition(b" msg='")[0])
-        return found and found[1].decode()
+        return found[1].decode() if found else None
 
     def number(self, name: str) -> Optional[int]:
         value = self.field(name)
@@ -28,10 +28,10 @@ class Line(NamedTuple):
 class Trail:
     def __init__(self, text: bytes) -> None:
         self.lines = []
-        for line in text.splitlines():
-            header = HEADER.match(line)
-            assert header, f"not a record: {line!r}"
-            self.lines.append(Line(header[1].decode(), header[2].decode(), line.partition(b"\x1d")[0]))
+        for raw in text.splitlines():
+            header = HEADER.match(raw)
+            assert header, f"not a record: {raw!r}"
+            self.lines.append(Line(header[1].decode(), header[2].decode(), raw.partition(b"\x1d")[0]))
         self.events: dict[str, list[Line]] = {}
         for line in self.lines:
             self.events.setdefault(line.id, []).append(line)
@@ -45,7 +45,7 @@ class Trail:
         return None
 
     def of_session(self, ses: int) -> list[str]:
-        return [id for id, event in self.events.items() if self.session(event) == ses]
+        return [key for key, event in self.events.items() if self.session(event) == ses]
 
     def logins(self) -> list[Line]:
         return [line for line in self.lines if line.type == "LOGIN"]
