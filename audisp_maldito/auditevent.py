@@ -7,10 +7,11 @@ described, with everything else, in data/event.schema.json. An absent value has 
 
 from __future__ import annotations
 
-import socket
 from typing import Any, Optional
 
+from . import sshd
 from .model import Action, Login, SshdEntry
+from .patterns import is_address
 from .session import (
     NOBODYS,
     Acceptance,
@@ -240,27 +241,17 @@ _UNKNOWN_SOURCE = {"type": "IP", "value": UNKNOWN, "extra": {"port": UNKNOWN}}
 
 def _source(login: Login) -> dict[str, Any]:
     if login.source is None:
-        return _UNKNOWN_SOURCE
-    source: dict[str, Any] = {"type": "IP" if _is_address(login.source) else "host", "value": login.source}
+        source: dict[str, Any] = {"type": "IP", "value": UNKNOWN}
+    else:
+        source = {"type": "IP" if is_address(login.source) else "host", "value": login.source}
     if login.port is not None:
         source["extra"] = {"port": login.port}
     return source
 
 
-def _is_address(text: str) -> bool:
-    bare = text.partition("%")[0]
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, bare)
-            return True
-        except (OSError, ValueError):
-            continue
-    return False
-
-
 def _is_own(source: Optional[str]) -> bool:
     """Loopback is this host whatever its interfaces are."""
-    return source is not None and (source == "::1" or (source.startswith("127.") and _is_address(source)))
+    return source is not None and (source == "::1" or (source.startswith("127.") and is_address(source)))
 
 
 def _login_data(login: Login) -> dict[str, Any]:
@@ -288,12 +279,14 @@ def _login_data(login: Login) -> dict[str, Any]:
 
 def _place_details(document: Document, login: Login) -> None:
     """A row's further fields stand where the Go original has them, which data/sshd.yaml says."""
-    places = {"data": document.setdefault("data", {}), "subjects": document["subjects"], "metadata": document["metadata"]["extra"]}
-    from .sshd import PLACES
-
+    data = document.setdefault("data", {})
+    places = {"data": data, "subjects": document["subjects"], "metadata": document["metadata"]["extra"]}
     for name, value in login.details.items():
-        places[PLACES.get((login.row, name), "data")][name] = value
-    if not document["data"]:
+        place = places.get(sshd.place(name))
+        if place is not None:
+            place[name] = value
+    document["data"] = dict(sorted(data.items()))
+    if not data:
         del document["data"]
 
 

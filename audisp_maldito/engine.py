@@ -19,12 +19,14 @@ from .fit import fitted
 from .model import Action, Login, SshdEntry
 from .session import LoginTold, Told
 from .tracker import Tracker
-from .trust import SSHD_IDENTIFIERS, Grade, Policy, grade, identity
+from .trust import Grade, Policy, grade, identity
 
 NOTICES = 100
 """Lines for our own log kept between two calls of `notices`; they are rate-limited again where they are written."""
 
-_NAMES_SOMEBODY = frozenset(["accepted", "partial", "failed"])
+_CLAIMS = frozenset(["accepted", "partial", "failed", "refused"])
+"""What only sshd's monitor says. Other lines of the same look come rightly from the user's own sshd process, with that
+user's uid and often, since it ends then, without a program's name."""
 
 
 class Engine:
@@ -66,11 +68,10 @@ class Engine:
             self._counts["sshd_entries_other"] += 1
             return []
         worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
-        if worth is Grade.CHILD and login.kind not in _NAMES_SOMEBODY:
-            return []
-        names = login.kind in ("accepted", "partial")
-        if worth in (Grade.FORGED, Grade.CHILD) or (names and worth is Grade.REFUSAL):
-            self.forged(entry.uid, entry.exe, 1)
+        proves = login.kind in ("accepted", "partial")
+        if worth in (Grade.FORGED, Grade.CHILD) or (proves and worth is Grade.REFUSAL):
+            if login.kind in _CLAIMS:
+                self.forged(entry.uid, entry.exe, 1)
             return []
         if login.kind == "accepted":
             scope = entry.audit_session if worth is Grade.SCOPED else None
@@ -173,5 +174,3 @@ class Engine:
         if len(self._notices) < NOTICES:
             self._notices.append((key, line))
 
-
-__all__ = ["Engine", "SSHD_IDENTIFIERS"]

@@ -52,14 +52,10 @@ def chosen(paths: list[dict[str, Any]], index: int) -> Optional[dict[str, Any]]:
     """The object's PATH: from `index` on the first that was found and is no parent, else what was looked for."""
     if not paths:
         return None
-    start = index if index < len(paths) else 0
-    for path in paths[start:]:
-        if path.get("nametype") not in _ON_THE_WAY:
-            return path
-    for path in reversed(paths):
-        if path.get("nametype") == "UNKNOWN":
-            return path
-    return paths[-1]
+    found = paths[index if index < len(paths) else 0 :]
+    at_hand = next((path for path in found if path.get("nametype") not in _ON_THE_WAY), None)
+    wanted = next((path for path in reversed(paths) if path.get("nametype") == "UNKNOWN"), paths[-1])
+    return wanted if at_hand is None else at_hand
 
 
 def of_type(paths: list[dict[str, Any]], nametype: str) -> Optional[dict[str, Any]]:

@@ -28,7 +28,7 @@ def decode(raw: bytes, big_endian: bool = False) -> Address:
         return {"raw": data.hex()}
     order = ">" if big_endian else "<"
     (family,) = struct.unpack_from(order + "H", data)
-    found: Address = {"family": names.named("family", family)}
+    found: Address = {"family": names.shown("family", family, None)}
     decoder = _FAMILIES.get(family)
     try:
         found.update(decoder(data, order) if decoder else {"raw": data[2:].hex()})

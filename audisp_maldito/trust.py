@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple, Optional
 
 from .model import Login, SshdEntry
+from .sshd import CUT_BYTES
 
 SSHD_PATHS = frozenset(
     ["/usr/sbin/sshd", "/usr/bin/sshd"]
@@ -35,10 +36,6 @@ SSHD_PATHS = frozenset(
 SSHD_UNITS = ("ssh.service", "sshd.service", "ssh@*.service", "sshd@*.service", "sshd-*@*.service")
 SSHD_IDENTIFIERS = frozenset(["sshd", "sshd-session", "sshd-auth"])
 TRANSPORTS = frozenset(["syslog", "stdout"])
-
-CUT_BYTES = 500
-"""OpenSSH's log.c hands `%.500s` to syslog: a message this long may have lost its end, and with it the true CA."""
-
 
 class Policy(NamedTuple):
     """What the operator (or the defaults) decided; everything in the engine that is not in its inputs."""

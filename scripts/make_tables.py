@@ -131,7 +131,7 @@ def constants(include: pathlib.Path, multiarch: pathlib.Path, cross: dict[str, p
 
 def arches(audit: str, machines: dict[str, int]) -> dict[str, str]:
     """AUDIT_ARCH_* -> as SYSCALL's arch= writes it (hex) -> the name in small letters."""
-    table = {}
+    table: dict[str, str] = {}
     for name, value in re.findall(r"^#define AUDIT_ARCH_(\w+)\s+\((.*)\)$", audit, re.MULTILINE):
         if "N32" in value:
             continue

@@ -36,15 +36,17 @@ class Line(NamedTuple):
     time_ms: int
     serial: int
     text: bytes
+    cut: bool
 
 
-def scan(line: bytes) -> Line | str:
+def scan(raw: bytes) -> Line | str:
     """A line's parts, or why it has none."""
-    line = line.rstrip(b" \r\0")
+    if len(raw) > LINE_MAX:
+        return "too_long"
+    line = raw.rstrip(b" \r\0")
     if not line:
         return "blank"
-    if len(line) > LINE_MAX:
-        return "too_long"
+    cut = b"\0" in raw[len(line) :] or len(line) >= 8969
     node = NODE.match(line)
     rest = line[node.end() :] if node else line
     word = TYPE.match(rest)
@@ -69,7 +71,7 @@ def scan(line: bytes) -> Line | str:
     if seconds > 253402300799 or serial > UNSET:
         return "bad_stamp"
     host = node[1].decode("utf-8", "surrogateescape") if node else None
-    return Line(host, type_, number, seconds * 1000 + ms, serial, rest[stamp.end() :].lstrip(b" "))
+    return Line(host, type_, number, seconds * 1000 + ms, serial, rest[stamp.end() :].lstrip(b" "), cut)
 
 
 def body_of(text: bytes) -> bytes:
@@ -164,7 +166,9 @@ class Told(NamedTuple):
     node: Optional[str]
     session: Optional[int]
     incomplete: bool
-    records: list[tuple[str, Optional[int], bytes]]
+    size: int
+    records: list[tuple[str, Optional[int], bytes, bool]]
+    """Type, number, body, truncated."""
 
 
 class Flight:
@@ -239,7 +243,7 @@ class Model:
 
     def _line(self, raw: bytes, now: float) -> None:
         self.count["lines"] += 1
-        line = "too_long" if len(raw) > LINE_MAX else scan(raw)
+        line = scan(raw)
         if isinstance(line, str):
             self.count["rejected"] += 1
             self.count["rejected_" + line] += 1
@@ -247,7 +251,7 @@ class Model:
                 self.samples.append((line, raw[:200]))
             return
         self.count["records"] += 1
-        self.count["records_cut"] += raw.rstrip(b" \r").endswith(b"\0") or len(raw.rstrip(b" \r\0")) >= 8969
+        self.count["records_cut"] += line.cut
         self._record(line, now)
 
     def _record(self, line: Line, now: float) -> None:
@@ -330,6 +334,7 @@ class Model:
                 first.node,
                 None if session == UNSET else session,
                 incomplete or flight.has_gap,
-                [(line.type, line.number, body_of(line.text)) for line in flight.copied],
+                sum(len(line.text) for line in flight.copied),
+                [(e.type, e.number, body_of(e.text), e.cut or is_cut(body_of(e.text))) for e in flight.copied],
             )
         )
