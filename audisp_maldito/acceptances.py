@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acceptances that may still open a session or have not been told yet: found by pid, forgotten by age and number."""
+"""The acceptances that may still open a session or have not been told yet: found by pid, forgotten by age and number.
+
+With them the signs that a process is no longer the one that accepted: a line that its connection ended, and each LOGIN, since
+a monitor writes one. A sign bears a time, and counts whether it is read before or after the acceptance.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Optional
 
 from .model import Login, SshdEntry
@@ -15,6 +19,8 @@ REMEMBER = 120.0
 """Seconds an acceptance stays a candidate after it was read: LATEST_US and a late journal fit in several times."""
 ACCEPTANCES = 10_000
 """Acceptances remembered; one costs about 1 KiB."""
+SIGNS = 50_000
+"""Signs remembered, about 200 bytes each: 120 s of 400 refused logins a second."""
 
 
 class Acceptances:
@@ -24,6 +30,8 @@ class Acceptances:
         self._of_pid: dict[int, list[Acceptance]] = {}
         self._by_age: OrderedDict[Acceptance, None] = OrderedDict()
         self._untold: OrderedDict[Acceptance, None] = OrderedDict()
+        self._signs_of: dict[int, list[int]] = {}
+        self._signs: deque[tuple[int, int, float]] = deque()
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -34,17 +42,26 @@ class Acceptances:
         if any(a.login.text == login.text and _one_line(a, entry) for a in of_pid):
             return None
         acceptance = Acceptance(entry, login, now, scope)
+        acceptance.ended_us = min((s for s in self._signs_of.get(acceptance.pid, ()) if s > entry.time_us), default=None)
         of_pid.append(acceptance)
         self._by_age[acceptance] = None
         if not acceptance.told:
             self._untold[acceptance] = None
         return acceptance
 
-    def ended(self, entry: SshdEntry) -> None:
-        """A sign that the process `entry.pid` no longer handles the connection it accepted."""
-        for acceptance in self._of_pid.get(entry.pid or 0, ()):
-            if acceptance.entry.time_us < entry.time_us:
-                acceptance.ended_us = min(acceptance.ended_us or entry.time_us, entry.time_us)
+    def ended(self, pid: int, time_us: int, now: float) -> None:
+        """A sign that from `time_us` on the process `pid` is not the one whose acceptance was logged before."""
+        for acceptance in self._of_pid.get(pid, ()):
+            if acceptance.entry.time_us < time_us:
+                acceptance.ended_us = min(acceptance.ended_us or time_us, time_us)
+        self._signs_of.setdefault(pid, []).append(time_us)
+        self._signs.append((pid, time_us, now))
+        while len(self._signs) > SIGNS or self._signs[0][2] + REMEMBER <= now:
+            old_pid, old_us, _ = self._signs.popleft()
+            signs = self._signs_of[old_pid]
+            signs.remove(old_us)
+            if not signs:
+                del self._signs_of[old_pid]
 
     def openers(self, session: Session) -> list[Acceptance]:
         """The candidates for `session`'s LOGIN, in the order they were read."""

@@ -11,9 +11,9 @@ authenticating user …"; which of them depends on LogLevel, method and version.
     accepted   whatever waits led to a login that worked: dropped, counted
     ended, connection, and every line that `ends`: the connection is over (or begins), nothing more
 
-A connection is over with a line that says so, with a line of the same pid that names another user, address or port, at
-the end of the input; what waits longer than LoginGraceTime lets it is told as it is. What a refusal lacks (user, address)
-it takes from earlier lines of its connection and from those that close it, never from another attempt's.
+A connection is over with a line that says so, with a line of the same pid that names another user, address or port,
+and at the end of the input; what waits longer than LoginGraceTime lets it is told as it is. What a refusal lacks (user,
+address) it takes from earlier lines of its connection and from those that close it, never from another attempt's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ RECENT = 4096
 """Lines remembered in order to know one that is read twice."""
 CUT_NAME = 100
 """Bytes: most messages have "%.100s" for a name, some more."""
+
+_ATTEMPT = {"failed": "attempts_failed", "refused": "attempts_refused", "closing": "attempts_closed"}
+"""Kinds that tell of an attempt, and their counters."""
 
 
 class FailedLogin(NamedTuple):
@@ -107,7 +110,7 @@ class Attempts:
 
     def take(self, entry: SshdEntry, login: Login, now: float) -> list[FailedLogin]:
         """One line of sshd's that counts."""
-        if login.kind in ("failed", "refused", "closing") and self._read_before(entry, login):
+        if login.kind in _ATTEMPT and self._read_before(entry, login):
             return []
         pid = int(login.details["sessionPid"]) if "sessionPid" in login.details else entry.pid
         if pid is None:
@@ -118,7 +121,7 @@ class Attempts:
             told += self._end(pid)
             connection = None
         if connection is None:
-            if login.kind not in ("failed", "refused", "closing", "connection"):
+            if login.kind not in _ATTEMPT and login.kind != "connection":
                 return told
             told += self._make_room()
             connection = self._of_pid[pid] = _Connection()
@@ -216,10 +219,9 @@ class Attempts:
 
     def _alone(self, entry: SshdEntry, login: Login) -> list[FailedLogin]:
         """A line without a pid: nothing ties it to another."""
-        counter = {"failed": "attempts_failed", "refused": "attempts_refused", "closing": "attempts_closed"}.get(login.kind)
-        if counter is None:
+        if login.kind not in _ATTEMPT:
             return []
-        self._counts[counter] += 1
+        self._counts[_ATTEMPT[login.kind]] += 1
         return [FailedLogin(entry, login, 1 if login.kind == "failed" else 0)]
 
     def _read_before(self, entry: SshdEntry, login: Login) -> bool:

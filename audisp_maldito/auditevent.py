@@ -108,7 +108,7 @@ class Author:
             _source(login),
             {
                 "loggedAs": UNKNOWN if login.user is None else login.user,
-                "pid": str(entry.pid),
+                "pid": entry.pid_text or str(entry.pid),
                 "userID": person or UNKNOWN,
             },
         )
@@ -242,6 +242,8 @@ _UNKNOWN_SOURCE = {"type": "IP", "value": UNKNOWN, "extra": {"port": UNKNOWN}}
 def _source(login: Login) -> dict[str, Any]:
     if login.source is None:
         source: dict[str, Any] = {"type": "IP", "value": UNKNOWN}
+        if login.details.get("error") == "certificate invalid":
+            source["extra"] = {"port": UNKNOWN}  # the original's only refusal that says so
     else:
         source = {"type": "IP" if is_address(login.source) else "host", "value": login.source}
     if login.port is not None:

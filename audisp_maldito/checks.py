@@ -101,7 +101,16 @@ class Names:
 
 
 SOURCES = frozenset(
-    ["PATH", "PATH.first", "PATH.create", "PATH.delete", "SOCKADDR.address", "SOCKADDR.port", "OBJ_PID.opid"]
+    [
+        "PATH",
+        "PATH.first",
+        "PATH.create",
+        "PATH.delete",
+        "PATH.unknown",
+        "SOCKADDR.address",
+        "SOCKADDR.port",
+        "OBJ_PID.opid",
+    ]
 )
 FORMS = frozenset(["octal", "id", "int", "hex", "access", "open", "socktype"])
 RULE = ("action", "needs", "object", "how", "category", "from")
@@ -113,12 +122,12 @@ def _sources(listed: list[str], rule: Table, names: Names) -> list[Source]:
 
 
 def _source(text: str, rule: Table, names: Names) -> Source:
-    name, _, table = text.partition(":")
+    name, _, form = text.partition(":")
     if name not in SOURCES and name not in names.fields:
         raise rule.wrong(f"{name!r} is no source and no field that a record has")
-    if table and table not in names.constants:
-        raise rule.wrong(f"{text!r}: constants.yaml has no table {table!r}")
-    return [name, table or None]
+    if form and form not in FORMS and form not in names.constants:
+        raise rule.wrong(f"{text!r}: there is no form or table {form!r}")
+    return [name, form or None]
 
 
 def _word(action: Any, rule: Table, names: Names) -> Any:
@@ -177,7 +186,7 @@ def arguments(table: Table, calls: frozenset[str], constants: Table) -> dict[str
     """arguments.yaml, by call."""
     table.only("dirfd", "behind", "details")
     behind = table["behind"]
-    behind.only("socketcall", "URINGOP", "names")
+    behind.only("URINGOP", "names")
     if not calls.issuperset(behind["names"].values()):
         raise behind.wrong("a call is unknown", "names")
     details: dict[str, dict[str, list[str]]] = {}
@@ -189,7 +198,6 @@ def arguments(table: Table, calls: frozenset[str], constants: Table) -> dict[str
             details[call] = shown
     return {
         "dirfd": _dirfd(table["dirfd"], calls),
-        "socketcall": behind["socketcall"].split(":"),
         "uring": behind["URINGOP"].split(":"),
         "behind": behind["names"],
         "details": details,
@@ -205,7 +213,7 @@ def _argument(text: str, rule: Table, constants: Table) -> list[str]:
 
 def _dirfd(listed: Table, calls: frozenset[str]) -> dict[str, list[Optional[str]]]:
     """call -> the argument that holds the first name's directory, the second's."""
-    listed.only("a0", "a1", "second a2")
+    listed.only("a0", "a1", "a2", "a3", "second a2")
     made: dict[str, list[Optional[str]]] = {}
     for where, names in listed.items():
         for name in names:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import BinaryIO, Iterator, Optional
+from typing import TYPE_CHECKING, BinaryIO, Iterator, Optional
 
 from . import __version__
 from .errors import ConfigError, InputError, MalditoError
+
+if TYPE_CHECKING:
+    from .model import SshdEntry
 
 EXAMPLES = """examples:
   audisp-maldito as auditd runs it:
@@ -130,7 +133,14 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     if not (arguments.audit or arguments.journal or arguments.sshd_log):
         raise ConfigError("replay", "nothing to read: give --audit, --journal or --sshd-log")
+    if arguments.journal and arguments.sshd_log:
+        raise ConfigError("replay", "--sshd-log believes everything and --journal what is proven: give one of them")
+    for fingerprint in arguments.trusted_ca:
+        if not config.FINGERPRINT.fullmatch(fingerprint):
+            raise ConfigError("--trusted-ca", f"{fingerprint!r} is no fingerprint as `ssh-keygen -lf CA.pub` prints it")
     settings = config.load(arguments.config) if arguments.config else config.Config()
+    if arguments.trusted_ca:
+        settings = settings._replace(trusted_cas=None)
     recording = journal.recorded(arguments.journal)
     trusted: Optional[frozenset[str]] = frozenset(arguments.trusted_ca) or None
     policy = settings.policy(
@@ -149,6 +159,8 @@ def _replay(arguments: argparse.Namespace) -> int:
             output.write(line + b"\n")
     stats = replay.stats()
     _say_rejected(stats, replay.rejected())
+    if recording.rejected:
+        print(f"maldito: {recording.rejected} lines of the journal are no JSON objects", file=sys.stderr)
     if stats.get("forgeries"):
         print(f"maldito: {stats['forgeries']} journal entries imitate sshd and were not believed", file=sys.stderr)
     return 0
@@ -165,14 +177,18 @@ def _node(paths: list[str]) -> Optional[str]:
     return None
 
 
-def _sshd_log(path: str) -> "Iterator[object]":
+def _sshd_log(path: str) -> Iterator[SshdEntry]:
+    """The Go original's input: pid, blank, message. It takes a pid that is no number too, and ignores a line without a blank."""
+    from .journal import number
     from .model import SshdEntry
 
     for line in b"".join(_read(path)).split(b"\n"):
-        pid, space, text = line.partition(b" ")
-        if space and pid.isdigit():
+        pid, blank, text = line.partition(b" ")
+        if blank:
             message = text.lstrip(b" ").decode("utf-8", "surrogateescape")
-            yield SshdEntry(pid=int(pid), time_us=0, message=message, size=len(text))
+            numeric = number(pid)
+            shown = None if numeric is not None else pid.decode("utf-8", "surrogateescape")
+            yield SshdEntry(pid=numeric, time_us=0, message=message, size=len(text), pid_text=shown)
 
 
 def _read(path: str) -> Iterator[bytes]:

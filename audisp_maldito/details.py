@@ -14,13 +14,14 @@ from typing import Any, Callable, Optional
 from . import names, tables
 from ._native import Record
 from .arguments import decoded
+from .fields import Fields
 from .model import UNSET
 
 _ARGUMENTS: dict[str, dict[str, list[str]]] = tables.load("arguments")["details"]
 _FIELDS = tables.load("actions")["fields"]
 _TEXT = frozenset(_FIELDS["text"])
 _ELSEWHERE = frozenset(_FIELDS["elsewhere"])
-_SHOWN_ELSEWHERE = frozenset(["SYSCALL", "PATH", "CWD", "EXECVE", "SOCKADDR", "PROCTITLE"])
+_SHOWN_ELSEWHERE = frozenset(["SYSCALL", "PATH", "CWD", "EXECVE", "SOCKADDR", "PROCTITLE", "URINGOP", "SOCKETCALL"])
 _ABSENT = frozenset([b"", b"?", b"(null)", b"(none)"])
 _PLAIN_LABELS = frozenset(["unconfined", "=unconfined", "kernel"])
 _NUMBERS = {"sig": "signal", "saddr_fam": "family", "uring_op": "io_uring", "code": "seccomp", "resolve": "resolve"}
@@ -30,23 +31,23 @@ _MASKS = frozenset(["cap_pi", "cap_pp", "cap_pe", "cap_pa"])
 Details = dict[str, Any]
 
 
-def of(
-    records: dict[str, list[Record]], deciding: Record, base: Optional[Record], call: Optional[str], arch: Optional[str]
-) -> Details:
-    """All details of an event whose records are grouped by type."""
+def of(fields: Fields, call: Optional[str]) -> Details:
+    """All details of an event; `call` is what its system call (or io_uring's operation) is about."""
     found: Details = {}
+    deciding, base = fields.deciding, fields.base
+    if fields.arguments is not None:
+        found = _arguments(fields.arguments, call, fields.arch)
     if base is not None:
-        found = _arguments(base, call, arch)
         label = base.word("subj")
         if label is not None and label not in _PLAIN_LABELS:
             found["subj"] = label
-    if deciding is not base:
+    if deciding.type != "SYSCALL":
         for name, value in _own(deciding).items():
             found.setdefault(name, value)
-    for kind, same in records.items():
+    for kind, same in fields.by_type.items():
         special = _SPECIAL.get(kind)
         if special is not None:
-            found.update(special(same, arch))
+            found.update(special(same, fields.arch))
         elif kind not in _SHOWN_ELSEWHERE:
             others = [_own(record) for record in same if record is not deciding and record is not base]
             if others:
@@ -54,10 +55,10 @@ def of(
     return found
 
 
-def _arguments(base: Record, call: Optional[str], arch: Optional[str]) -> Details:
+def _arguments(record: Record, call: Optional[str], arch: Optional[str]) -> Details:
     found: Details = {}
     for name, (argument, form) in _ARGUMENTS.get(call or "", {}).items():
-        number = base.number_of(argument, 16)
+        number = record.number_of(argument, 16)
         value = None if number is None else names.shown(form, number, arch)
         if value is not None:
             found[name] = value

@@ -71,6 +71,12 @@ class Log:
         """Is something kept that could not be sent?"""
         return bool(self._kept)
 
+    def close(self) -> None:
+        """Let go of the socket; the next message opens another."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+
     def _unsaid(self, about: str) -> Optional[int]:
         """None: it was said within the minute. Else how often it was held back since."""
         now = self._clock()
@@ -93,6 +99,4 @@ class Log:
         except BlockingIOError:
             pass
         except OSError:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = None
+            self.close()

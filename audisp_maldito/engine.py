@@ -60,7 +60,7 @@ class Engine:
         """One journal entry that may be sshd's."""
         self._counts["sshd_entries"] += 1
         text = entry.message
-        if entry.pid is None or text is None or entry.line_break:
+        if (entry.pid is None and entry.pid_text is None) or text is None or entry.line_break:
             self._counts["sshd_entries_unreadable"] += 1
             return []
         login = sshd.parse(text, entry.size)
@@ -74,12 +74,15 @@ class Engine:
                 self.forged(entry.uid, entry.exe, 1)
             return []
         if login.kind == "accepted":
+            if entry.pid is None:
+                self._counts["sshd_entries_unreadable"] += 1
+                return []
             scope = entry.audit_session if worth is Grade.SCOPED else None
             return self._failed(self._attempts.take(entry, login, now)) + self._write(
                 self._tracker.accepted(entry, login, now, scope)
             )
-        if login.ends or login.kind in ("failed", "refused", "connection"):
-            self._tracker.ended(entry)
+        if login.ends or login.kind in ("failed", "refused", "closing", "connection"):
+            self._tracker.ended(entry, now)
         return [] if entry.past else self._failed(self._attempts.take(entry, login, now))
 
     def forged(self, uid: Optional[int], exe: Optional[str], count: int) -> None:

@@ -47,19 +47,22 @@ class Fields:
         self.searched: Optional[list[Record]] = None
 
     def _deciding(self) -> Record:
-        """The first record that is no part of another; without one SYSCALL, URINGOP, or a part that proves
-        something."""
+        """The first record that is no part of another, up to SYSCALL (or URINGOP): what the kernel writes before that
+        is what the event is about, what it writes after it belongs to the call."""
         for record in self.records:
-            if record.type not in _PARTS:
+            if record is self.base or record.type not in _PARTS:
                 return record
-        if self.base is not None:
-            return self.base
         return next((record for record in self.records if record.type in _TYPES), self.records[0])
 
     @property
     def process(self) -> Record:
         """The record that tells the truth about the process."""
         return self.base or self.deciding
+
+    @property
+    def arguments(self) -> Optional[Record]:
+        """The record whose a0, a1 … are the call's: for i386's and s390's socketcall not SYSCALL."""
+        return self.one("SOCKETCALL" if self.syscall == "socketcall" else "SYSCALL")
 
     def one(self, kind: str) -> Optional[Record]:
         same = self.by_type.get(kind)
@@ -68,7 +71,7 @@ class Fields:
     def get(self, name: str) -> Optional[str]:
         """The first value of that name, decoded; None where no record has it."""
         if name in _BASES:
-            return None if self.base is None else self.base.word(name)
+            return None if self.arguments is None else self.arguments.word(name)
         if name == "syscall" and self.syscall is not None:
             return self.syscall
         if self.searched is None:

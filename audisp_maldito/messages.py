@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What data/sshd.yaml must be before it is compiled; build time only.
 
-The rules of the page's own head are checked, above all that every hostile field stands on the side that its row's anchors
-do not hang on: a pattern that an attacker could move is refused here rather than found in a log.
+The rules of the page's own head are checked, above all that every hostile field stands on the side that its row's
+anchors do not hang on: a pattern that an attacker could move is refused here rather than found in a log.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from .checks import Table
 
 KINDS = frozenset(
-    "accepted partial postponed failed refused closing ended disconnected session-opened session-closed key connection "
-    "channel child remark".split()
-)
+    ["accepted", "partial", "postponed", "failed", "refused", "closing", "ended", "disconnected", "session-opened",
+     "session-closed", "key", "connection", "channel", "child", "remark"]
+)  # fmt: skip
 HANGS = frozenset(["none", "left", "right", "both"])
 PREAUTH = frozenset(["never", "always", "either", "absent"])
 PLACES = frozenset(["data", "subjects", "metadata", "hidden"])
 _DOCUMENTED = ("format", "where", "why", "examples")
 _ROW = (
-    "id", "kind", "pattern", "unless", "tails", "hangs", "hostile", "level", "preauth", "ends", "invalid_user", "reason",
-    "set", "loose", "decode",
+    "id", "kind", "pattern", "unless", "tails", "hangs", "hostile", "level", "preauth", "ends", "invalid_user",
+    "reason", "set", "loose", "decode",
 )  # fmt: skip
 _TAIL = ("id", "methods", "pattern", "hangs", "hostile")
 _REFERENCE = re.compile(r"\{(\w+)\}")
@@ -35,11 +35,8 @@ _REFERENCE = re.compile(r"\{(\w+)\}")
 def compiled(table: Table) -> dict[str, Any]:
     """The table without what only readers and tests need."""
     table.only("shapes", "fields", "tails", "rows")
-    for name, shape in table["shapes"].items():
-        try:
-            re.compile(shape)
-        except re.error as e:
-            raise table["shapes"].wrong(f"shape {name!r}: {e}", name) from e
+    for name in table["shapes"]:
+        _check_shape(table["shapes"], name)
     _check_fields(table["fields"], table["shapes"])
     shapes = {name: table["shapes"].get(field["shape"], field["shape"]) for name, field in table["fields"].items()}
     dull = {name for name, field in table["fields"].items() if field["to"] == "nothing" and shapes[name] != FREE}
@@ -62,6 +59,13 @@ def compiled(table: Table) -> dict[str, Any]:
 
 def _kept(row: Table, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: row[key] for key in keys if key in row}
+
+
+def _check_shape(shapes: Table, name: str) -> None:
+    try:
+        re.compile(shapes[name])
+    except re.error as e:
+        raise shapes.wrong(f"shape {name!r}: {e}", name) from e
 
 
 def _check_fields(fields: Table, shapes: Table) -> None:
@@ -101,7 +105,8 @@ def _check_sides(row: Table, free: list[str], fields: list[str], dull: set[str])
         raise row.wrong("a hostile field is not in the pattern", "hostile")
     if hangs == "none" and free:
         raise row.wrong(f"{free[0]!r} is free, so its anchors hang on a side", "hangs")
-    if hangs == "left" and hostile and (len(hostile) > 1 or not dull.issuperset(fields[fields.index(hostile[0]) + 1 :])):
+    behind = fields[fields.index(hostile[0]) + 1 :] if hostile else []
+    if hangs == "left" and not dull.issuperset(behind):
         raise row.wrong("read from the left, nothing that is used may follow a hostile field", "hostile")
     if hangs == "right" and hostile and free[0] not in hostile:
         raise row.wrong("read from the right, no free field may stand before a hostile one", "hostile")

@@ -139,6 +139,8 @@ class SshdEntry(NamedTuple):
     machine_id: Optional[str] = None
     past: bool = False
     """Older than the plugin's own start: may name a session that begins later, and is no news of its own."""
+    pid_text: Optional[str] = None
+    """Of a line of `--sshd-log`: what stands where its pid should, if that is no number."""
 
 
 class Boot(NamedTuple):

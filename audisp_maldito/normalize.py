@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Event -> Action: what one audit event says was done, by the rules of data/actions.yaml.
 
-One record decides what the event is: the first that is no mere part of another (the kernel writes what is special,
-LOGIN, AVC, CONFIG_CHANGE, before the SYSCALL that caused it), else SYSCALL by the call's name, else URINGOP. The
-truth about the process comes from SYSCALL; in a user-space record from what the kernel wrote before msg='…'; exe and
-comm inside it are what the sender says of itself.
+One record decides what the event is: the first before SYSCALL that is no part of another (the kernel writes what is
+special, LOGIN, AVC, CONFIG_CHANGE, before the SYSCALL that caused it), else SYSCALL by the call's name, else URINGOP.
+The truth about the process comes from SYSCALL; in a user-space record from what the kernel wrote before msg='…'; exe
+and comm inside it are what the sender says of itself.
 
 Total: any event gives an Action. What could not be decoded is kept as written, what is missing is said in `warnings`.
 """
@@ -38,7 +38,7 @@ def action(event: Event) -> Action:
     process, deciding, by_type = fields.process, fields.deciding, fields.by_type
     warnings: list[str] = []
     call = call_behind(fields)
-    keys = _keys(process if fields.base is not None else deciding)
+    keys = _keys(process, deciding)
     found = [paths.read(record) for record in by_type.get("PATH", ())]
     cwd = _text(fields.one("CWD") or deciding, "cwd")
     socket = _socket(fields)
@@ -87,7 +87,7 @@ def action(event: Event) -> Action:
 
 
 def _details(fields: Fields, call: Optional[str], args: list[str], found: list[dict[str, Any]]) -> dict[str, Any]:
-    told = details.of(fields.by_type, fields.deciding, fields.base, call, fields.arch)
+    told = details.of(fields, call)
     script = details.script(args, found)
     if script is not None:
         told["script"] = script
@@ -136,10 +136,10 @@ def _user(process: Record, enriched: Optional[dict[str, str]]) -> dict[str, Any]
     return user
 
 
-def _keys(record: Record) -> list[str]:
-    """The keys of the rules that asked for the event: several are joined by 0x01."""
-    text = record.text("key")
-    return [] if not text else [key for key in text.split("\x01") if key]
+def _keys(process: Record, deciding: Record) -> list[str]:
+    """The keys of the rules that asked for the event, or that it changed (CONFIG_CHANGE); 0x01 stands between them."""
+    texts = [process.text("key"), None if deciding is process else deciding.text("key")]
+    return list(dict.fromkeys(key for text in texts if text for key in text.split("\x01") if key))
 
 
 def _title(record: Optional[Record], warnings: list[str]) -> Optional[str]:

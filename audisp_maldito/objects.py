@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from . import paths, tables
+from . import names, paths, tables
 from .fields import Fields
 from .model import ObjectRef
 
@@ -29,7 +29,8 @@ Source = list[Optional[str]]
 def call_behind(fields: Fields) -> Optional[str]:
     """The call that an event is about: for socketcall and io_uring the one that does the same."""
     if fields.syscall == "socketcall":
-        return fields.shown(*_ARGUMENTS["socketcall"])
+        number = None if fields.base is None else fields.base.number_of("a0", 16)
+        return None if number is None else str(names.shown("socketcall", number, None))
     if fields.deciding.type == "URINGOP":
         operation = fields.shown(*_ARGUMENTS["uring"])
         found: Optional[str] = _ARGUMENTS["behind"].get(operation)
@@ -82,17 +83,23 @@ class Sources:
         if name == "PATH":
             return self._name(paths.chosen(self.paths, self.start), second)
         if name.startswith("PATH."):
-            if name == "PATH.first":
-                return self.paths[0].get("name") if self.paths else None
-            return self._name(paths.of_type(self.paths, name[5:].upper()), second)
+            return self._other(name[5:], second)
         if name == "SOCKADDR.address":
-            return _address(self.socket)
+            return _address(self.socket, self.cwd)
         if name == "SOCKADDR.port":
             return None if self.socket is None or "port" not in self.socket else str(self.socket["port"])
         if name == "OBJ_PID.opid":
             target = self.fields.one("OBJ_PID")
             return None if target is None else target.word("opid")
         return self.fields.shown(name, form)
+
+    def _other(self, which: str, second: bool) -> Optional[str]:
+        if which == "first":
+            return self._name(self.paths[0], second) if self.paths and self.paths[0] is not self.seen else None
+        found = paths.of_type(self.paths, which.upper())
+        if which == "unknown":
+            return None if found is None or found is self.seen else found.get("name")
+        return self._name(found, second)
 
     def _name(self, path: Optional[Path], second: bool) -> Optional[str]:
         """A PATH's name, joined with the directory that it starts from if that is known."""
@@ -101,12 +108,14 @@ class Sources:
         if not second:
             self.seen = path
         name: Optional[str] = path.get("name")
-        if name is None or name.startswith("/"):
-            return name
+        if path.get("nametype") == "PARENT" and not second:
+            self.warnings.append("only the directory is recorded, not the name in it")
+        if not name or name.startswith("/"):
+            return name or None
         argument = _DIRFD.get(self.call or "", _NO_DESCRIPTORS)[second]
         if argument is None:
             return paths.joined(name, self.cwd)
-        descriptor = None if self.fields.base is None else self.fields.base.number_of(argument, 16)
+        descriptor = None if self.fields.arguments is None else self.fields.arguments.number_of(argument, 16)
         if descriptor is not None and descriptor & 0xFFFFFFFF == _AT_FDCWD:
             return paths.joined(name, self.cwd)
         number = "unknown" if descriptor is None else descriptor & 0xFFFFFFFF
@@ -114,8 +123,8 @@ class Sources:
         return name
 
 
-def _address(socket: Optional[dict[str, Any]]) -> Optional[str]:
+def _address(socket: Optional[dict[str, Any]], cwd: Optional[str]) -> Optional[str]:
     if socket is None:
         return None
     found: Optional[str] = socket.get("address", socket.get("path"))
-    return found
+    return paths.joined(found, cwd) if found and "path" in socket and "abstract" not in socket else found

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A message's pattern ("Invalid user {user} from {addr} port {port}") as regular expressions.
 
-Theory. What a stranger may choose (a name, a key id, a client's text) may look like any anchor, so a pattern is read from
-the side on which nobody but sshd wrote: `left` takes the first place where the anchors fit, `right` the last, `both` only
-what the two agree on, which is: everything if there is one place, else what stands before the first free field. Every
-expression is used with fullmatch. A bounded shape has no free quantifier inside another, so matching is linear, but for
-the patterns of two free fields that are read from the right; these are tried on less than 500 bytes only.
+Theory. What a stranger may choose (a name, a key id, a client's text) may look like any anchor, so a pattern is read
+from the side on which nobody but sshd wrote: `left` takes the first place where the anchors fit, `right` the last, and
+`both` takes everything if there is one place only, else what stands before the first free field. Shapes have no free
+quantifier inside another, so matching is linear, but for patterns of two free fields; those are tried on less than 500
+bytes only.
 """
 
 from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 Fields = dict[str, str]
@@ -93,20 +94,14 @@ class Pattern:
         fields = match.groupdict()
         return fields if is_address(fields.get("addr")) else None
 
-    def ends_of_head(self, text: str) -> list[tuple[Fields, int]]:
-        """Each way to read `text` up to the end of the pattern with more, or nothing, behind it."""
+    def heads(self, text: str, loosely: bool = False) -> Iterator[tuple[Fields, int]]:
+        """Each way to read `text` by the pattern with anything behind it, and where that begins; leftmost first."""
         first = self.template.first_free()
-        if first is None or not text.startswith(self.literal):
-            return []
-        begin = self._regex("begin").match(text)
-        if begin is None:
-            return []
-        found: list[tuple[Fields, int]] = []
-        for tail in self._regex("tail").finditer(text, begin.end()):
-            fields = {**begin.groupdict(), first: text[begin.end() : tail.start()], **tail.groupdict()}
-            if is_address(fields.get("addr")):
-                found.append((fields, tail.end()))
-        return found
+        begin = self._regex("begin").match(text) if first and text.startswith(self.literal) else None
+        if first is None or begin is None:
+            return
+        for tail in self._regex("loose tail" if loosely else "tail").finditer(text, begin.end()):
+            yield {**begin.groupdict(), first: text[begin.end() : tail.start()], **tail.groupdict()}, tail.end()
 
     def begins(self, text: str) -> Optional[Fields]:
         """The fields before the first free one."""
@@ -131,19 +126,19 @@ class Pattern:
             return self._joined(pieces[:at], _LAZY) + (f"(?P<{kept}>.*)" if kept else ".*")
         if how == "begin":
             return self._joined(pieces[:at], _LAZY)
-        if how == "tail":
-            return self._joined(pieces[at + 1 :], _LAZY)
+        if how in ("tail", "loose tail"):
+            return self._joined(pieces[at + 1 :], _LAZY, f"{LOOSE}?" if how == "loose tail" else "")
         return self._joined(pieces, _GREEDY if template.hangs == "right" else _LAZY, LOOSE)
 
-    def _joined(self, pieces: list[Piece], free: str, loosely: Optional[str] = None) -> str:
+    def _joined(self, pieces: list[Piece], free: str, loose: str = "") -> str:
         parts = []
         for literal, name in pieces:
             if name is None:
                 parts.append(re.escape(literal))
                 continue
             shape = self.template.shapes[name]
-            if loosely and name in ("addr", "host"):
-                shape = loosely
+            if loose and name in ("addr", "host"):
+                shape = loose
             parts.append(f"(?P<{name}>{free if shape == FREE else shape})")
         return "".join(parts)
 

@@ -7,8 +7,8 @@ The messages stand in data/sshd.yaml, one row each; `patterns` says from which s
   LogVerbose forces, the final CR of `sshd -e`, the " [preauth]" of lines that the monitor logs for its child.
 * A message with a control byte is none of sshd's, which writes all through vis(3): it comes from a PAM module that was
   handed a newline.
-* auth_log's message may go on after "ssh2: " with a key, a certificate, a principal. Where that begins is settled first,
-  so that nothing in it can move the address; then the method says which tails it can have.
+* auth_log's message may go on after "ssh2: " with a key, a certificate, a principal. Where that begins is settled
+  first, so that nothing in it can move the address; then the method says which tails it can have.
 * Text of others is decoded (`vis`), whole and untrimmed, after it was cut out.
 """
 
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Optional
 
 from . import tables
 from .model import Login
-from .patterns import Fields, Pattern, Template
+from .patterns import Fields, Pattern, Template, is_address
 from .vis import unvis, unvis_cut
 
 CUT_BYTES = 500
@@ -64,7 +64,7 @@ class _Line(NamedTuple):
 
 
 def _peeled(text: str, size: int) -> Optional[_Line]:
-    body = text[:-1] if text.endswith("\r") else text
+    body = text.removesuffix("\r")
     try:
         size = max(size, len(text.encode("utf-8", "surrogateescape")))
     except UnicodeEncodeError:
@@ -116,46 +116,54 @@ class _Row:
     def read(self, body: str) -> Optional[Fields]:
         if not self.tails:
             fields = self.pattern.read(body)
-        elif self.pattern.template.hangs == "left":
-            fields = self._read_left(body, [tail for tail in self.tails if tail.id != "cut"])
-        else:
-            fields = self._read_both(body)
+            return self.pattern.read_loosely(body) if fields is None and self.loose else fields
+        whole = [tail for tail in self.tails if tail.id != "cut"]
+        fields = self._read_left(body, whole) if self.pattern.template.hangs == "left" else self._read_both(body)
         if fields is None and self.loose:
-            fields = self.pattern.read_loosely(body)
+            fields = self._read_left(body, whole, loosely=True)
         return fields
 
     def read_cut(self, body: str) -> Optional[Fields]:
         if not self.tails:
             return self.pattern.read_cut(body)
-        if self.pattern.template.hangs == "left":
-            return self._read_left(body, [tail for tail in self.tails if tail.id in _OPEN_ENDED], "")
-        return self.pattern.begins(body)
+        if self.pattern.template.hangs != "left":
+            return self.pattern.begins(body)
+        fields = self._read_left(body, [tail for tail in self.tails if tail.id in _OPEN_ENDED])
+        if fields and "key_id_cut" not in fields and any(fields["method"] in tail.methods for tail in self.tails):
+            fields["key_id_cut"] = ""
+        return fields
 
-    def _read_left(self, body: str, tails: list[_Tail], key_id_cut: Optional[str] = None) -> Optional[Fields]:
-        for fields, end in self.pattern.ends_of_head(body):
+    def _read_left(self, body: str, tails: list[_Tail], loosely: bool = False) -> Optional[Fields]:
+        """The first place that fits, and no other."""
+        for fields, end in self.pattern.heads(body, loosely):
             extra = _extra(body, end)
             if extra is None:
                 continue
-            if not extra:
-                return fields
-            read = next((r for r in (tail.read(fields["method"], extra) for tail in tails) if r is not None), {})
-            if key_id_cut is not None and any(fields["method"] in tail.methods for tail in tails):
-                read = {"key_id_cut": key_id_cut, **read}
-            return {**fields, **read}
+            if not loosely and not is_address(fields["addr"]):
+                return None
+            reads = (tail.read(fields["method"], extra) for tail in tails)
+            return {**fields, **next((read for read in reads if read is not None), {})}
         return None
 
     def _read_both(self, body: str) -> Optional[Fields]:
-        """One place that fits: all of it. Several: nothing that an attacker could have moved."""
-        places = [(f, x) for f, x in ((f, _extra(body, end)) for f, end in self.pattern.ends_of_head(body)) if x is not None]
-        readings = []
-        for fields, extra in places:
-            reads = [{}] if not extra else [t.read(fields["method"], extra) for t in self.tails if t.id not in _OPEN_ENDED]
-            readings += [{**fields, **read} for read in reads if read is not None]
-        if not readings and len(places) == 1:
-            return places[0][0]
+        """The one place that fits; if there are several, nothing that an attacker could have moved."""
+        places = 0
+        readings: list[Fields] = []
+        lonely: Optional[Fields] = None
+        for fields, end in self.pattern.heads(body):
+            extra = _extra(body, end)
+            if extra is None or not is_address(fields["addr"]):
+                continue
+            places += 1
+            lonely = fields
+            if not extra:
+                readings.append(fields)
+                continue
+            proofs = (tail.read(fields["method"], extra) for tail in self.tails if tail.id not in _OPEN_ENDED)
+            readings += [{**fields, **read} for read in proofs if read is not None]
         if len(readings) == 1:
             return readings[0]
-        return self.pattern.begins(body) if places else None
+        return lonely if places == 1 else self.pattern.begins(body) if places else None
 
 
 def _extra(body: str, end: int) -> Optional[str]:

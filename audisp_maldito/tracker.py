@@ -16,7 +16,7 @@ state. All others (cron, systemd --user, console) are NOBODYS: their actions go 
 in on the account as candidates; so they too wait while a login of that account is undecided.
 
 Two acceptances of one pid with different words before one LOGIN cannot both be true: nobody is named. An acceptance is out
-of the question for a LOGIN when its process is seen to end between the two.
+of the question for a LOGIN when between the two its process is seen to end, or to write another LOGIN.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ SETTLE = 1.0
 HELD_ACTIONS = 20_000
 HELD_BYTES = 16 << 20
 """Held in all: 1,000 execs a second for 5 s several times over, and well within the 64 MiB the plugin may grow to."""
+SAME_PID = 64
+"""LOGINs of one pid that may compete for an acceptance: pids come round in a second at best, LATEST_US are thirty."""
 SESSIONS = 65_536
 """Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
 
@@ -61,7 +63,7 @@ class Tracker:
         self._policy = policy
         self._acceptances = Acceptances()
         self._sessions: OrderedDict[int, Session] = OrderedDict()
-        self._monitors: dict[int, Session] = {}
+        self._monitors: dict[int, list[Session]] = {}
         self._alive: dict[Optional[int], dict[Session, None]] = {}
         self._waiting: dict[Session, None] = {}
         self._read_to = float("-inf")
@@ -83,14 +85,15 @@ class Tracker:
         if self._policy.untimed:
             self._acceptances.told(acceptance)
             return [*told, LoginTold(acceptance, None, [])]
-        session = self._monitors.get(acceptance.pid)
-        if session is not None and session.state is NAMELESS and not session.contested and acceptance.opens(session):
+        session = self._opened_by(acceptance)
+        if session is not None and session.state is NAMELESS:
             self._wait(session, now, flowing=True)
         return told
 
-    def ended(self, entry: SshdEntry) -> None:
+    def ended(self, entry: SshdEntry, now: float) -> None:
         """A sign that the process `entry.pid` no longer handles the connection it accepted."""
-        self._acceptances.ended(entry)
+        if entry.pid is not None:
+            self._acceptances.ended(entry.pid, entry.time_us, now)
 
     def done(self, action: Action, now: float) -> list[Told]:
         """One audit event of a set session, LOGIN included."""
@@ -185,12 +188,14 @@ class Tracker:
         session.pid = start.pid
         session.time_ms = action.time_ms
         session.event_id = action.id
-        exe = (start.exe or "").removesuffix(" (deleted)")
+        # From now on the pid is another connection's, or no monitor's at all; of this LOGIN itself it proves nothing.
+        self._acceptances.ended(start.pid, action.time_ms * 1000 + 1, now)
+        exe = start.exe and _undeleted(start.exe)
         if exe in self._policy.sshd_paths:
             # Never by inheritance: an sshd started by hand gives its starter's session to everybody as old-ses.
             if start.uid == 0:
                 told += self._open_ssh(session, now)
-        elif parent is not None and parent.root.state is not NOBODYS:
+        elif parent is not None and parent.root.state is not NOBODYS and exe and not _is_some_sshd(exe):
             session.root = parent.root
             session.inherited = parent.ses
             self._counts["sessions_inherited"] += 1
@@ -199,7 +204,7 @@ class Tracker:
     def _open_ssh(self, session: Session, now: float) -> list[Told]:
         assert session.pid is not None
         self._counts["sessions_ssh"] += 1
-        self._monitors[session.pid] = session
+        self._monitors[session.pid] = [*self._monitors.get(session.pid, [])[1 - SAME_PID :], session]
         self._alive.setdefault(session.auid, {})[session] = None
         self._wait(session, now, flowing=False)
         if not self._policy.untimed:
@@ -213,15 +218,18 @@ class Tracker:
             self._bury(replaced)
         self._sessions[session.ses] = session
         if len(self._sessions) > SESSIONS:
-            oldest = next(s for s in self._sessions.values() if s.root not in self._waiting)
+            known = self._sessions.values()
+            oldest = next((s for s in known if s.root not in self._waiting), None) or next(iter(known))
             del self._sessions[oldest.ses]
             self._bury(oldest)
             self._counts["sessions_evicted"] += 1
         return session
 
     def _bury(self, session: Session) -> None:
-        if session.pid is not None and self._monitors.get(session.pid) is session:
-            del self._monitors[session.pid]
+        if session.pid is not None and session in self._monitors.get(session.pid, ()):
+            self._monitors[session.pid].remove(session)
+            if not self._monitors[session.pid]:
+                del self._monitors[session.pid]
         self._leave(session)
 
     def _leave(self, session: Session) -> None:
@@ -250,7 +258,7 @@ class Tracker:
 
     def _decide(self, session: Session, settled: bool, final: bool) -> list[Told]:
         """`settled`: the journal is read far enough to know all candidates. `final`: it has waited long enough."""
-        candidates = self._acceptances.openers(session)
+        candidates = [a for a in self._acceptances.openers(session) if self._opened_by(a) is session]
         if not candidates:
             return self._give_up(session) if final else []
         if not settled:
@@ -327,10 +335,15 @@ class Tracker:
             told.append(LogoutTold(session, action, session.actions))
         return told
 
+    def _opened_by(self, acceptance: Acceptance) -> Optional[Session]:
+        """The first LOGIN without a decision of its own that the acceptance may have led to."""
+        monitors = self._monitors.get(acceptance.pid, ())
+        return next((s for s in monitors if s.acceptance is None and not s.contested and acceptance.opens(s)), None)
+
     def _awaited(self, acceptance: Acceptance) -> bool:
         """Will an undecided LOGIN tell it?"""
-        session = self._monitors.get(acceptance.pid)
-        return session is not None and session in self._waiting and acceptance.opens(session)
+        session = self._opened_by(acceptance)
+        return session is not None and session in self._waiting
 
     def _tell_alone(self, acceptance: Acceptance) -> list[Told]:
         """No LOGIN came for it in time."""
@@ -347,3 +360,13 @@ class Tracker:
                 self._counts["acceptances_dropped"] += 1
                 told += self._tell_alone(acceptance)
         return told
+
+
+def _undeleted(exe: str) -> str:
+    """The kernel says so of a program that was replaced under a running process: every upgrade of sshd."""
+    return exe.removesuffix(" (deleted)")
+
+
+def _is_some_sshd(exe: str) -> bool:
+    """A name proves nothing, so it gives nobody a session; it is enough to take nobody's for all who come through it."""
+    return exe.rpartition("/")[2].startswith("sshd")

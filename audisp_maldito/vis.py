@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Undoes vis(3), through which sshd passes every line of its log.
 
-To syslog with VIS_CSTYLE|VIS_NL|VIS_TAB|VIS_OCTAL, to stderr (`sshd -e`) with VIS_SAFE|VIS_OCTAL: a backslash is doubled,
-control characters become C escapes or octal, bytes outside ASCII octal. A line of the unprivileged child (" [preauth]")
-passes through it twice: once in the child, once in the monitor that logs it.
+To syslog with VIS_CSTYLE|VIS_NL|VIS_TAB|VIS_OCTAL, to stderr (`sshd -e`) with VIS_SAFE|VIS_OCTAL: a backslash is
+doubled, control characters become C escapes or octal, bytes outside ASCII octal. A line of the unprivileged child
+(" [preauth]") passes through it twice: once in the child, once in the monitor that logs it.
 """
 
 from __future__ import annotations

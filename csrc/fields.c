@@ -193,6 +193,8 @@ static int hex_digit(int c) {
 bool md_number(md_span text, unsigned base, bool *negative, uint64_t *magnitude) {
     uint64_t value = 0;
     *negative = md_accept(&text, MD_LITERAL("-"));
+    if (base == 16)
+        md_accept(&text, MD_LITERAL("0x"));
     if (text.len == 0)
         return false;
     for (size_t i = 0; i < text.len; i++) {

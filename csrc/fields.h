@@ -56,7 +56,8 @@ bool md_body_is_cut(md_span body);
 // positive number of upper-case hex digits.
 bool md_unhex(md_span hex, unsigned char *out);
 
-// All of `text` as a number of that base (2 to 16), "-" allowed. False unless it lies within int64_t or uint64_t.
+// All of `text` as a number of that base (2 to 16), with "-" or, of base 16, "0x" before it. False unless it lies
+// within int64_t or uint64_t.
 bool md_number(md_span text, unsigned base, bool *negative, uint64_t *magnitude);
 
 // The part of a value between its quotes, if it has any.

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import NamedTuple, Optional
 
-from audisp_maldito._native import RECORD_TYPES
+from audisp_maldito._native import RECORD_TYPES, Event
 
 LINE_MAX = 65536
 EVENT_BYTES = 16 << 20
@@ -338,3 +338,9 @@ class Model:
                 [(e.type, e.number, body_of(e.text), e.cut or is_cut(body_of(e.text))) for e in flight.copied],
             )
         )
+
+
+def told(event: Event) -> Told:
+    """An Event of the extension in the oracle's words."""
+    records = [(r.type, r.number, r.body, r.truncated) for r in event.records]
+    return Told(event.id, event.node, event.session, event.incomplete, event.size, records)

@@ -40,7 +40,7 @@ from audisp_maldito.trust import Policy
 from . import documents, records
 
 BOOT = "5f2e6c30c1d14ac8b2b3c1a6a2f3c9d1"
-COMPANY = "SHA256:CompanyCompanyCompanyCompanyCompanyCompany0"
+COMPANY = "SHA256:Company"
 MARKS = ("contested", "inherited", "candidates", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted")
 CONTROLS = {"{lf}": "\n", "{cr}": "\r", "{esc}": "\x1b", "{gs}": "\x1d"}
 
@@ -136,7 +136,8 @@ class Scenario:
     def _check_counters(self, line: str) -> None:
         stats = self.engine.stats()
         wanted = {key: int(value) for key, value in _pairs(line.partition("counter ")[2]).items()}
-        assert {key: stats[key] for key in wanted} == wanted
+        found = {key: stats[key] for key in wanted}
+        assert found == wanted, f"{line}: there are {found}"
 
     def _move(self, to: str, stalled: bool) -> None:
         to = to.partition(" ")[0]
@@ -254,7 +255,7 @@ def _said(document: documents.Document, key: str) -> Optional[str]:
         return extra.get("session") if login else str(document["metadata"]["auditId"])
     if key == "contested" and key in data:
         return str(len(data[key]))
-    for place in (data, extra, document["subjects"], document):
+    for place in (data, document["subjects"], extra, document):
         if key in place:
             return _text(place[key])
     return None

@@ -33,8 +33,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def log(tmp_path: Path, clock: Clock) -> Log:
-    return Log(clock, str(tmp_path / "log"))
+def log(tmp_path: Path, clock: Clock) -> Iterator[Log]:
+    log = Log(clock, str(tmp_path / "log"))
+    yield log
+    log.close()
 
 
 def received(syslog: socket.socket) -> list[str]:

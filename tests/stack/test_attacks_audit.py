@@ -146,22 +146,40 @@ def second_sshd(rig: Rig) -> Iterator[tuple[int, int]]:
         until(lambda: executable(pid) == "", "the second sshd to end")
 
 
+ANY_HOST = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+
+
 def test_a6_an_sshd_started_from_a_session_makes_no_heirs(
     rig: Rig, plugin: Plugin, second_sshd: tuple[int, int]
 ) -> None:
-    """Everybody who logs in there has alice's session as old-ses, and is still who they are."""
+    """Who logs in there on another account has alice's session as old-ses, and is still who they are."""
     parent, port = second_sshd
-    bob = rig.person("bob@example.org")
-    known = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-    assert rig.visit(bob, "id", options=known, port=port).status == 0
+    bob = rig.authority.certify("bob@example.org", rig.other.name)
+    assert rig.visit(bob, "id", account=rig.other.name, options=ANY_HOST, port=port).status == 0
     since = rig.journald.cursor()
-    assert rig.visit(None, "id", options=known, port=port).status == 0
+    assert rig.visit(None, "id", account=rig.other.name, options=ANY_HOST, port=port).status == 0
     (entry,) = [e for e in rig.journald.entries(since) if str(e["MESSAGE"]).startswith("Accepted password")]
     nameless = rig.trail().login_of(int(entry["_PID"]))
 
     assert str(parent) == nameless.field("old-ses")
     assert {"bob@example.org"} == {person(d) for d in plugin.actions(rig.session(bob))}
     assert {"unknown"} == {person(d) for d in plugin.actions(nameless.number("ses") or 0)}
+
+
+def test_a6_on_the_same_account_there_is_no_new_session(
+    rig: Rig, plugin: Plugin, second_sshd: tuple[int, int]
+) -> None:
+    """pam_loginuid writes nothing where the loginuid is right already: bob then works in alice's audit session."""
+    parent, port = second_sshd
+    bob = rig.person("bob@example.org")
+    assert rig.visit(bob, "/usr/bin/printf bob-was-here", options=ANY_HOST, port=port).status == 0
+    pid = int(rig.accepted(bob)["_PID"])
+    assert not [line for line in rig.trail().logins() if line.number("pid") == pid]
+
+    documents = plugin.actions(parent)
+
+    (his,) = [d for d in documents if "bob-was-here" in d["metadata"]["extra"].get("process_args", [])]
+    assert person(his) != VICTIM
 
 
 @pytest.mark.parametrize("kind", [1112, 1100, 1105], ids=["USER_LOGIN", "USER_AUTH", "USER_START"])

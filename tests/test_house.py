@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the house that a reader of one file cannot see: who may import whom, who has a clock, who does I/O, how long a
+file may be. The table of arrows is that of ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from audisp_maldito import _native
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "audisp_maldito"
+LINES = 400
+"""A file of code that gets longer has a second noun in it."""
+
+ARROWS = {
+    # module: what it imports from the package. Above a module stands everything that it may know.
+    "__init__": "",
+    "errors": "",
+    "model": "",
+    "jsonline": "",
+    "stamp": "",
+    "vis": "",
+    "checks": "errors",
+    "tables": "checks errors",
+    "messages": "model patterns",
+    "patterns": "",
+    "sshd": "model patterns tables vis",
+    "trust": "model sshd",
+    "names": "tables",
+    "fields": "_native names tables",
+    "arguments": "_native",
+    "paths": "_native",
+    "sockaddr": "names",
+    "details": "_native arguments model names tables",
+    "objects": "fields model paths tables",
+    "normalize": "_native arguments details fields model names objects paths sockaddr stamp tables",
+    "session": "model",
+    "acceptances": "model session",
+    "tracker": "acceptances model session trust",
+    "attempts": "model",
+    "fit": "jsonline",
+    "auditevent": "model patterns session sshd stamp tracker trust",
+    "engine": "_native attempts auditevent fit model normalize session sshd tracker trust",
+    "replay": "_native engine model trust",
+    "rootfile": "errors",
+    "config": "errors rootfile trust",
+    "trusted_cas": "errors rootfile",
+    "journal": "errors model trust",
+    "follower": "diagnostics journal model trust",
+    "diagnostics": "",
+    "lock": "",
+    "outfile": "",
+    "signals": "",
+    "sinks": "diagnostics lock outfile",
+    "plugin": "config diagnostics engine errors follower lock signals sinks trust trusted_cas",
+    "cli": "__init__ _native config errors journal jsonline model normalize plugin replay",
+    "__main__": "cli",
+}
+PURE = (
+    "model jsonline stamp vis patterns sshd trust fields arguments paths sockaddr details objects normalize session acceptances "
+    "tracker attempts fit auditevent engine replay"
+).split()
+CLOCK = {"plugin"}
+"""The loop reads the clock once a turn and hands it on."""
+CLOCK_CALLS = re.compile(
+    r"(time|_time)\.(time|time_ns|monotonic|monotonic_ns|perf_counter|sleep|localtime|gmtime|strftime)|(date|datetime)\.(now|utcnow|today)"
+)
+INPUT_OUTPUT = {"os", "sys", "io", "socket", "select", "signal", "threading", "subprocess", "pathlib", "shutil", "tempfile", "time",
+                "logging", "syslog", "mmap", "fcntl", "random", "secrets", "queue", "asyncio", "glob"}  # fmt: skip
+PURE_EXCEPTIONS = {
+    "sockaddr": {"socket"},  # inet_ntop
+    "patterns": {"socket"},  # inet_pton
+}
+FORBIDDEN_WORDS = re.compile(r"(Manager|Handler|Processor|Helper|Util|Utils|Factory|Info|Data|Context|Base)(?=[A-Z_]|$)")
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+CODE = [
+    path
+    for pattern in ("audisp_maldito/*.py", "audisp_maldito/*.pyx", "audisp_maldito/*.pxd", "csrc/*.[ch]", "tests/**/*.py", "scripts/*")
+    for path in ROOT.glob(pattern)
+    if path.is_file()
+]
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def siblings(module: str) -> set[str]:
+    """What `module` imports from the package at run time; inside functions too."""
+    found = set()
+    for node in _run_time(tree(module)):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            if node.module is not None:
+                found.add(node.module)
+            else:
+                names = {alias.name for alias in node.names}
+                found |= {name if (PACKAGE / f"{name}.py").exists() or name == "_native" else "__init__" for name in names}
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("audisp_maldito") for alias in node.names)
+    return found
+
+
+def _run_time(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _run_time(child)
+
+
+def test_every_module_is_in_the_table() -> None:
+    assert set(MODULES) == set(ARROWS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows(module: str) -> None:
+    """A module imports what the table says: a new arrow is a decision, and a lost one too."""
+    assert siblings(module) == set(ARROWS[module].split())
+
+
+def test_no_circle() -> None:
+    """Imports point one way. The checks that the build runs look at the rows that they compile, and stand outside."""
+    arrows = {module: set(listed.split()) for module, listed in ARROWS.items()}
+    arrows["tables"] -= {"checks"}
+    while arrows:
+        leaves = {module for module, known in arrows.items() if not known & set(arrows)}
+        assert leaves, f"a circle among {sorted(arrows)}"
+        arrows = {module: known for module, known in arrows.items() if module not in leaves}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - CLOCK))
+def test_no_clock(module: str) -> None:
+    """Time is an argument or a value in the input."""
+    calls = {ast.unparse(node) for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)}
+
+    assert not {call for call in calls if CLOCK_CALLS.fullmatch(call)}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules(module: str) -> None:
+    """Neither files nor sockets, threads, processes, logs, environment nor chance."""
+    imported = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported.add((node.module or "").partition(".")[0])
+    calls = {node.func.id for node in ast.walk(tree(module)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+    assert imported & INPUT_OUTPUT <= PURE_EXCEPTIONS.get(module, set())
+    assert not calls & {"open", "print", "input", "exec", "eval", "__import__"}
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file(path: Path) -> None:
+    """Short, with its licence, and with nothing left to do."""
+    text = path.read_text(encoding="utf-8")
+
+    assert text.count("\n") <= LINES
+    assert "SPDX-License-Identifier: Apache-2.0" in text[:200]
+    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text) or path == Path(__file__)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_words(module: str) -> None:
+    """Classes are called what they are."""
+    names = [node.name for node in ast.walk(tree(module)) if isinstance(node, ast.ClassDef)]
+
+    assert not [name for name in names if FORBIDDEN_WORDS.search(name)]
+    assert not re.search(r"manager|handler|helper|util|factor", module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_it_is(module: str) -> None:
+    if module != "__main__":
+        assert ast.get_docstring(tree(module))
+
+
+def test_stub_is_the_extension() -> None:
+    """Every name of _native.pyi is in the extension, and every public name of the extension in the stub."""
+    stub = ast.parse((PACKAGE / "_native.pyi").read_text())
+    classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
+    functions = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    constants = {ast.unparse(node.target) for node in stub.body if isinstance(node, ast.AnnAssign)}
+    public = {name for name in vars(_native) if not name.startswith("_") and not inspect.ismodule(getattr(_native, name))}
+
+    assert public - {"namedtuple"} == set(classes) | functions | constants
+    for name in {"Record", "Event", "Assembler"}:
+        methods = {node.name for node in classes[name].body if isinstance(node, ast.FunctionDef)} - {"__init__"}
+        assert methods == {member for member in vars(getattr(_native, name)) if not member.startswith("_")}
+
+
+def test_no_machine_of_ours() -> None:
+    """Nothing of the place where this was written is in it."""
+    ours = re.compile("/wo" + "rk/|fa" + "rm-")
+    found = [str(p) for p in [*CODE, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), ROOT / "Makefile"] if ours.search(p.read_text())]
+    assert found == []
