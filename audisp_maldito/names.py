@@ -97,8 +97,10 @@ def bits(table: str, part: Optional[str], number: int) -> list[str]:
 
 
 def capabilities(mask: int) -> list[str]:
-    """The names of the capabilities in a mask."""
+    """The names of the capabilities in a mask; all of them have one name together."""
     names: dict[str, str] = _CONSTANTS["capability"]
+    if mask == (1 << len(names)) - 1:
+        return ["all"]
     return [names.get(str(bit), str(bit)) for bit in range(64) if mask >> bit & 1]
 
 

@@ -22,6 +22,7 @@ of the question for a LOGIN when between the two its process is seen to end, or 
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 from typing import Optional
 
 from .acceptances import GIVE_UP, Acceptances
@@ -218,8 +219,8 @@ class Tracker:
             self._bury(replaced)
         self._sessions[session.ses] = session
         if len(self._sessions) > SESSIONS:
-            known = self._sessions.values()
-            oldest = next((s for s in known if s.root not in self._waiting), None) or next(iter(known))
+            quiet = [s for s in islice(self._sessions.values(), 16) if s is not session]
+            oldest = next((s for s in quiet if s.root not in self._waiting), quiet[0])
             del self._sessions[oldest.ses]
             self._bury(oldest)
             self._counts["sessions_evicted"] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,10 @@ def log(tmp_path: Path, clock: Clock) -> Iterator[Log]:
 
 def received(syslog: socket.socket) -> list[str]:
     lines = []
-    while True:
-        try:
+    with suppress(BlockingIOError):
+        while True:
             lines.append(syslog.recv(65536).decode())
-        except BlockingIOError:
-            return lines
+    return lines
 
 
 def test_a_message_is_a_syslog_datagram(log: Log, syslog: socket.socket) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -28,7 +29,9 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self._woken = threading.Event()
         log = Log(time.monotonic, "/nonexistent")
-        self.follower = Follower(frozenset(["/usr/sbin/sshd"]), BOOT, log, time.monotonic, self._woken.set, str(directory))
+        self.follower = Follower(
+            frozenset(["/usr/sbin/sshd"]), BOOT, log, time.monotonic, self._woken.set, str(directory)
+        )
         self.found: list[Found] = []
 
     def await_(self, condition: Callable[[list[Found]], object], what: str) -> None:
@@ -54,9 +57,9 @@ class Reader:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Journal]:
-    written = Journal(tmp_path / "journal")
-    yield written
-    written.close()
+    directory = Journal(tmp_path / "journal")
+    yield directory
+    directory.close()
 
 
 @pytest.fixture
@@ -70,7 +73,8 @@ def follow(live: Journal) -> Iterator[Callable[[], Reader]]:
     yield start
     for reader in readers:
         reader.follower.close()
-        until(lambda: not reader.follower._thread.is_alive(), "the thread to end")
+        reader.follower._thread.join(10)
+        assert not reader.follower._thread.is_alive()
 
 
 def test_entries_come_as_they_are_written(live: Journal, follow: Callable[[], Reader]) -> None:
@@ -113,11 +117,16 @@ def test_asked_it_reads_to_the_end_and_says_from_when(live: Journal, follow: Cal
     assert before <= answer.at <= time.monotonic()
 
 
+def written(live: Journal, count: int) -> bool:
+    """Has systemd-journal-remote written so many entries?"""
+    return len(journal.recorded([str(live.directory)]).entries) >= count
+
+
 def test_what_was_there_when_asked_comes_before_the_answer(live: Journal, follow: Callable[[], Reader]) -> None:
     reader = follow()
     for number in range(30):
         live.write({**SSHD, "MESSAGE": str(number)})
-        until(lambda: len(journal.recorded([str(live.directory)]).entries) > number, "the entry to be written")
+        until(partial(written, live, number + 1), "the entry to be written")
         reader.follower.ask()
         reader.await_(lambda found: found and isinstance(found[-1], ReadToEnd), "the answer")
         assert reader.messages == [str(before) for before in range(number + 1)]
@@ -126,12 +135,12 @@ def test_what_was_there_when_asked_comes_before_the_answer(live: Journal, follow
 
 def test_another_file_is_followed_without_loss_or_repetition(live: Journal, follow: Callable[[], Reader]) -> None:
     reader = follow()
-    written: list[str] = []
-    for round in range(4):
+    texts: list[str] = []
+    for generation in range(4):
         for number in range(3):
-            written.append(f"{round}.{number}")
-            live.write({**SSHD, "MESSAGE": written[-1]})
-        reader.read(*written)
+            texts.append(f"{generation}.{number}")
+            live.write({**SSHD, "MESSAGE": texts[-1]})
+        reader.read(*texts)
         live.rotate()
 
 
@@ -196,7 +205,6 @@ def test_a_flood_of_imitations_is_counted_in_part(
         live.write({**FAKE, "_UID": uid})
     live.write({**SSHD, "MESSAGE": "behind them"})
     reader.read("behind them")
-
 
     def one_after(_: object) -> bool:
         live.write({**FAKE, "_UID": 7})

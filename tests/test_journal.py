@@ -19,6 +19,7 @@ from audisp_maldito.model import Boot, SshdEntry
 from . import journalfile
 from .journalfile import BOOT, SSHD
 
+ROOT = Path(__file__).parent.parent
 OTHER_BOOT = "f" * 32
 
 
@@ -175,7 +176,8 @@ def test_an_entry_of_two_hundred_large_fields_costs_no_memory(tmp_path: Path) ->
     bomb: dict[str, journalfile.Value] = {f"FIELD_{number}": os.urandom(30_000).hex() for number in range(200)}
     entries = [journalfile.entry({**SSHD, **bomb, "MESSAGE": "x" * 60_000, "N": number}) for number in range(10)]
     journalfile.write(large, entries)
-    run = subprocess.run([sys.executable, "-c", WEIGH, small, large], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", WEIGH, small, large]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     count, kilobytes = map(int, run.stdout.split())
     assert count == 10
     assert kilobytes < 4096  # python-systemd's whole entries took 24 MB for one

@@ -26,7 +26,7 @@ def main(argv):
         "environment": dict(os.environ),
         "path": sys.path,
         "flags": [sys.flags.isolated, sys.flags.no_site, sys.flags.dont_write_bytecode],
-        "descriptors": sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{fd}")),
+        "descriptors": [fd for fd in range(1024) if os.path.exists(f"/proc/self/fd/{fd}")],
         "blocked": sorted(blocked),
         "ignored": int(status["SigIgn"], 16),
         "umask": os.umask(0),

@@ -75,6 +75,7 @@ def test_forms(form: str, number: int, arch: str, shown: object) -> None:
 
 def test_capabilities() -> None:
     assert names.capabilities(1 << 21 | 1 << 62) == ["CAP_SYS_ADMIN", "62"]
+    assert names.capabilities(0x1FFFFFFFFFF) == ["all"]
 
 
 def test_open_says_whether_it_reads_or_writes() -> None:

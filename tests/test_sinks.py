@@ -21,6 +21,8 @@ from audisp_maldito.sinks import Sink
 
 from .stack.waiting import until
 
+ROOT = Path(__file__).parent.parent
+
 HOLDER = """
 import sys
 from audisp_maldito.lock import Lock
@@ -277,7 +279,7 @@ def test_two_instances_write_two_files(
 ) -> None:
     state = tmp_path / "state"
     command = [sys.executable, "-c", HOLDER, str(state)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as other:
         assert other.stdout is not None and other.stdin is not None
         assert other.stdout.readline() == b"True\n"
         assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -298,7 +300,7 @@ def test_two_instances_write_two_files(
 
 def test_an_earlier_generation_is_waited_for(open_sink: Open, file: Path, tmp_path: Path, impatient: None) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "state")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as other:
         assert other.stdout is not None and other.stdin is not None
         other.stdout.readline()
         sink = open_sink(file)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,10 @@ class Host:
         path.unlink()
         public = path.with_suffix(path.suffix + ".pub")
         public.rename(path)
-        listed = [["ssh-keygen", "-l", "-E", hash, "-f", str(path)] for hash in ("sha256", "md5")]
-        return {subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1] for command in listed}
+        listed = [["ssh-keygen", "-l", "-E", digest, "-f", str(path)] for digest in ("sha256", "md5")]
+        return {
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1] for command in listed
+        }
 
     def write(self, text: str, name: str = "sshd_config") -> None:
         path = self.directory / name
@@ -96,9 +99,7 @@ def test_the_first_global_line_counts_as_in_sshd(host: Host) -> None:
 
 def test_every_match_block_counts(host: Host) -> None:
     fingerprints = host.key("a") | host.key("b") | host.key("c")
-    host.write(
-        "TrustedUserCAKeys $/a\nMatch User x\n  TrustedUserCAKeys $/b\nmatch address 10.0.0.0/8\nTrustedUserCAKeys $/c\n"
-    )
+    host.write("TrustedUserCAKeys $/a\nMatch User x\n  TrustedUserCAKeys $/b\nmatch all\nTrustedUserCAKeys $/c\n")
     assert host.find() == (fingerprints, [])
 
 

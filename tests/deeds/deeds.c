@@ -459,7 +459,7 @@ static void terminal(void)
         sendto(audit, &watch, sizeof watch, 0, (struct sockaddr *)&kernel, sizeof kernel);
         setsid();
         int slave = open(name, O_RDWR);
-        if (write(master, "ls -l\x7f\x1b[Aa \xc3\xa4\n", 13) != 13 || read(slave, buffer, 100) < 0)
+        if (write(master, "ls -l\x7f\x1b[Aa \xc3\xa4\n", 14) != 14 || read(slave, buffer, 100) < 0)
             _exit(1);
         _exit(0);
     }

@@ -104,6 +104,7 @@ class Sshd:
         timeout: float = 60.0,
     ) -> Visit:
         """One connection from beginning to end; without an identity by password."""
+        others = set(self.monitors())
         process = self.open(account, command, identity, password, options, port)
         try:
             out, err = process.communicate(timeout=timeout)
@@ -111,6 +112,8 @@ class Sshd:
             process.kill()
             process.wait()
             raise
+        # The client is gone before its monitor has closed the session, which are events, too.
+        until(lambda: set(self.monitors()) <= others, "the connection's monitor to end")
         return Visit(process.returncode, out, err)
 
     def open(

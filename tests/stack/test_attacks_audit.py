@@ -166,9 +166,7 @@ def test_a6_an_sshd_started_from_a_session_makes_no_heirs(
     assert {"unknown"} == {person(d) for d in plugin.actions(nameless.number("ses") or 0)}
 
 
-def test_a6_on_the_same_account_there_is_no_new_session(
-    rig: Rig, plugin: Plugin, second_sshd: tuple[int, int]
-) -> None:
+def test_a6_on_the_same_account_there_is_no_new_session(rig: Rig, plugin: Plugin, second_sshd: tuple[int, int]) -> None:
     """pam_loginuid writes nothing where the loginuid is right already: bob then works in alice's audit session."""
     parent, port = second_sshd
     bob = rig.person("bob@example.org")
