@@ -56,7 +56,7 @@ check: build
 	$(VENV)/bin/ruff format --check -q .
 	$(VENV)/bin/ruff check -q .
 	/usr/bin/mypy --cache-dir build/mypy
-	$(VENV)/bin/cython-lint $(CYTHON)
+	PATH=$(VENV)/bin:$(PATH) cython-lint $(CYTHON)
 	clang-format --dry-run -Werror $(C_FILES)
 	shellcheck $(SCRIPTS)
 

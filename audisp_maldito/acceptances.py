@@ -112,6 +112,7 @@ class Acceptances:
 
 
 def _one_line(acceptance: Acceptance, entry: SshdEntry) -> bool:
-    """Is `entry`, which has the same words, the same line? Lines without time never are."""
+    """Is `entry`, which has the same words, the same line, or the same login's by another way (syslog and stderr)? A client's
+    port and sshd's pid do not come together again so soon. Lines without time never are."""
     apart = abs(acceptance.entry.time_us - entry.time_us)
-    return entry.time_us != 0 and (apart == 0 or (apart <= LATEST_US and not acceptance.taken))
+    return entry.time_us != 0 and apart <= LATEST_US

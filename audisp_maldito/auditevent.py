@@ -25,7 +25,7 @@ from .session import (
 )
 from .stamp import identifier, rfc3339
 from .tracker import CONTESTED
-from .trust import Identity, Policy, identity
+from .trust import Identity, Policy
 
 SCHEMA = 1
 UNKNOWN = "unknown"
@@ -36,8 +36,12 @@ class Author:
     """Writes documents for one host and one boot."""
 
     def __init__(self, policy: Policy, boot_id: Optional[str]) -> None:
-        self._policy = policy
         self._boot_id = boot_id
+        self.reconfigure(policy)
+
+    def reconfigure(self, policy: Policy) -> None:
+        """Write for another policy from now on."""
+        self._policy = policy
         self._target = {"host": policy.host, "machine-id": policy.machine_id}
 
     def write(self, told: Told) -> Document:
@@ -77,7 +81,7 @@ class Author:
 
     def _login(self, told: LoginTold) -> Document:
         acceptance = told.acceptance
-        who = identity(acceptance.login, self._policy)
+        who = acceptance.who
         if told.contested:
             who = Identity(None, who.ca_trust, CONTESTED)
         data = _login_data(acceptance.login)
@@ -187,7 +191,7 @@ class Author:
         data: dict[str, Any] = {}
         if session.inherited is not None:
             data["inherited"] = str(session.inherited)
-        names = {identity(c.login, self._policy).person or UNKNOWN for c in candidates}
+        names = {c.who.person or UNKNOWN for c in candidates}
         if names:
             data["candidates"] = sorted(names)
         if root.acceptance is None and root.reason is not None:
@@ -204,7 +208,7 @@ class Author:
         """`source` and `subjects` of a session: its login's, or what the kernel alone knows."""
         acceptance: Optional[Acceptance] = session.root.acceptance
         if acceptance is not None:
-            person = identity(acceptance.login, self._policy).person
+            person = acceptance.who.person
             return _source(acceptance.login), {
                 "loggedAs": acceptance.login.user or UNKNOWN,
                 "pid": str(acceptance.pid),

@@ -141,7 +141,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config) if arguments.config else config.Config()
     if arguments.trusted_ca:
         settings = settings._replace(trusted_cas=None)
-    recording = journal.recorded(arguments.journal)
+    recording = journal.recorded(arguments.journal, frozenset(settings.sshd_paths))
     trusted: Optional[frozenset[str]] = frozenset(arguments.trusted_ca) or None
     policy = settings.policy(
         trusted_cas=trusted,

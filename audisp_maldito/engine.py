@@ -19,7 +19,7 @@ from .fit import fitted
 from .model import Action, Login, SshdEntry
 from .session import LoginTold, Told
 from .tracker import Tracker
-from .trust import Grade, Policy, grade, identity
+from .trust import Grade, Policy, grade
 
 NOTICES = 100
 """Lines for our own log kept between two calls of `notices`; they are rate-limited again where they are written."""
@@ -118,6 +118,12 @@ class Engine:
         """Nothing more will come of this boot: tell everything, decided or not."""
         return self._write(self._tracker.close()) + self._failed(self._attempts.close())
 
+    def reconfigure(self, policy: Policy) -> None:
+        """Another policy from now on, for what is read from now on; which events the assembler keeps stays as it was."""
+        self._policy = policy._replace(sessions=self._policy.sessions)
+        self._tracker.reconfigure(self._policy)
+        self._author.reconfigure(self._policy)
+
     def lost(self, first: str, last: str, count: int, reason: str) -> list[bytes]:
         """Documents or events that could not be told, as a document: `first` and `last` are eventIds or times."""
         self._counts["gaps"] += 1
@@ -154,7 +160,7 @@ class Engine:
 
     def _watch_login(self, told: LoginTold) -> None:
         login: Login = told.acceptance.login
-        who = identity(login, self._policy)
+        who = told.acceptance.who
         if told.contested:
             self._notice(f"contested {told.acceptance.pid}", f"contested login of {login.user!r:.100}: nobody is named")
         if who.ca_trust == "untrusted":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Union
 
 from .model import Action, Login, SshdEntry
+from .trust import Identity
 
 EARLIEST_US = -500_000
 """A LOGIN may bear an earlier stamp than its acceptance: kernel audit time moves in steps of up to 4 ms, and an entry
@@ -22,11 +23,13 @@ WAITING, BOUND, NAMELESS, NOBODYS = "waiting", "bound", "nameless", "nobody's"
 class Acceptance:
     """An "Accepted …" that counted, and what became of it."""
 
-    __slots__ = ("ended_us", "entry", "login", "pid", "read_at", "scope", "taken", "told")
+    __slots__ = ("ended_us", "entry", "login", "pid", "read_at", "scope", "taken", "told", "who")
 
     def __init__(self, entry: SshdEntry, login: Login, read_at: float, scope: Optional[int]) -> None:
         self.entry = entry
         self.login = login
+        self.who = Identity(None)
+        """Decided once: a CA that is trusted or not from now on changes no login that has been."""
         self.pid = entry.pid or 0
         self.read_at = read_at
         self.scope = scope

@@ -41,7 +41,7 @@ from .session import (
     Session,
     Told,
 )
-from .trust import Policy
+from .trust import Policy, identity
 
 SETTLE = 1.0
 """Seconds the journal is given to bring a second, contradicting acceptance."""
@@ -82,6 +82,7 @@ class Tracker:
         if acceptance is None:
             self._counts["acceptances_twice"] += 1
             return told
+        acceptance.who = identity(login, self._policy)
         self._counts["acceptances"] += 1
         if self._policy.untimed:
             self._acceptances.told(acceptance)
@@ -163,6 +164,10 @@ class Tracker:
         """Is `ses` an SSH session or an heir of one?"""
         session = self._sessions.get(ses)
         return session is not None and session.root.state is not NOBODYS
+
+    def reconfigure(self, policy: Policy) -> None:
+        """Judge what comes from now on by another policy."""
+        self._policy = policy
 
     def stats(self) -> dict[str, int]:
         """Counters, and what is kept at this moment."""

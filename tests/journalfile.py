@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 from typing import Any, Union
 
+from audisp_maldito import journal
+from audisp_maldito.model import SshdEntry
+
 from .stack.waiting import until
 
 REMOTE = "/lib/systemd/systemd-journal-remote"
@@ -71,6 +74,13 @@ class Journal:
         stamps = time.time_ns() // 1000 - back, time.monotonic_ns() // 1000 - back
         self._remote.stdin.write(entry(fields, *stamps))
         self._remote.stdin.flush()
+
+    def settle(self, message: str) -> None:
+        """Wait until the entry with this message can be read."""
+        until(lambda: any(one.message == message for one in self._entries()), f"{message!r} in the journal")
+
+    def _entries(self) -> list[SshdEntry]:
+        return journal.recorded([str(self.directory)]).entries
 
     def close(self) -> None:
         """End the file."""

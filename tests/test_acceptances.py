@@ -30,7 +30,7 @@ def test_window() -> None:
 
 
 def test_the_same_line_again() -> None:
-    """By time and words; with the same words and another time until a LOGIN took it."""
+    """By words, pid and about its time, whether a LOGIN took it or not."""
     store = Acceptances()
     first = store.add(entry(71, 1000), login(), 0.0, None)
     assert first is not None
@@ -38,7 +38,8 @@ def test_the_same_line_again() -> None:
     assert store.add(entry(71, 1000.1), login(), 0.0, None) is None
     first.taken = True
     assert store.add(entry(71, 1000), login(), 0.0, None) is None
-    assert store.add(entry(71, 1010), login(), 0.0, None) is not None
+    assert store.add(entry(71, 1010), login(), 0.0, None) is None
+    assert store.add(entry(71, 1030.1), login(), 0.0, None) is not None
     assert store.add(entry(71, 1010), login("bob@example.org"), 0.0, None) is not None
     assert store.add(entry(72, 1010), login(), 0.0, None) is not None
 

@@ -34,14 +34,20 @@ def test_last_record_completes(last: str) -> None:
     assert assembler.stats()["in_flight"] == 0
 
 
-@pytest.mark.parametrize("type", ["USER", "USER_LOGIN", "UNKNOWN[1150]", "DAEMON_END", "ANOM_EXEC", "CRYPTO_SESSION", "KERNEL"])
+@pytest.mark.parametrize("type",
+    ["USER", "UNKNOWN[1007]", "USER_AUTH", "USER_LOGIN", "UNKNOWN[1150]", "DAEMON_END", "UNKNOWN[1299]", "KERNEL",
+     "ANOM_LOGIN_FAILURES", "CRYPTO_SESSION", "UNKNOWN[2999]", "UNKNOWN[65535]"],
+)  # fmt: skip
 def test_types_that_come_alone(type: str) -> None:
     """A process's and auditd's own records are events at once: no EOE follows them."""
     (event,) = fed(line(type, 1))
     assert not event.incomplete
 
 
-@pytest.mark.parametrize("type", ["LOGIN", "CONFIG_CHANGE", "TTY", "AVC", "BPRM_FCAPS", "EVENT_LISTENER", "MAC_UNLBL_ALLOW", "NEW_ONE"])
+@pytest.mark.parametrize("type",
+    ["LOGIN", "UNKNOWN[1004]", "CONFIG_CHANGE", "TTY", "AVC", "BPRM_FCAPS", "EVENT_LISTENER", "MAC_UNLBL_ALLOW",
+     "UNKNOWN[1301]", "UNKNOWN[1999]", "UNKNOWN[2099]", "NEW_ONE"],
+)  # fmt: skip
 def test_types_that_may_have_company(type: str) -> None:
     """The kernel's other records wait for a SYSCALL, also those that often come alone."""
     assert fed(line(type, 1)) == []
@@ -160,6 +166,15 @@ def test_limit_of_bytes_in_flight(keep: str) -> None:
     assert (0 if keep == "watched" else 1000 - in_flight) == emitted
 
 
+def test_several_events_make_room_for_one() -> None:
+    """As many of the oldest go as it takes."""
+    assembler = Assembler()
+    small = b"".join(line("SYSCALL", serial) for serial in range(2000))
+    big = b"".join(line("EXECVE", 5000 + serial, "a0=" + "20" * 32_000) for serial in range(600))
+    assembler.feed(small + big, 0.0)
+    assert (31 << 20) < assembler.stats()["in_flight_bytes"] <= 32 << 20
+
+
 def test_long_lines_are_refused_whole() -> None:
     """Whatever the pieces, one line is one refusal, and the next line is read."""
     assembler = Assembler()
@@ -275,6 +290,17 @@ def test_unwatched_events_have_records_and_no_bytes() -> None:
     assert (2, 1, 1) == tuple(
         assembler.stats()[name] for name in ("records_assembled", "events_unwatched", "events_incomplete")
     )
+
+
+def test_forgetting_sessions_leaves_the_others() -> None:
+    """Whatever their number and the order in which they go."""
+    assembler = Assembler(keep="watched")
+    for ses in range(3000):
+        assembler.watch(ses)
+    for ses in range(0, 3000, 3):
+        assembler.forget(ses)
+    events = assembler.feed(b"".join(line("USER_END", ses, f"ses={ses}") for ses in range(3000)), 0.0)
+    assert [ses for ses in range(3000) if ses % 3] == ids(events)
 
 
 def test_many_watched_sessions() -> None:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
-from audisp_maldito import follower, journal
+from audisp_maldito import follower
 from audisp_maldito.diagnostics import Log
 from audisp_maldito.follower import Follower, Found, Imitated, ReadToEnd
 from audisp_maldito.model import SshdEntry
@@ -117,16 +116,11 @@ def test_asked_it_reads_to_the_end_and_says_from_when(live: Journal, follow: Cal
     assert before <= answer.at <= time.monotonic()
 
 
-def written(live: Journal, count: int) -> bool:
-    """Has systemd-journal-remote written so many entries?"""
-    return len(journal.recorded([str(live.directory)]).entries) >= count
-
-
 def test_what_was_there_when_asked_comes_before_the_answer(live: Journal, follow: Callable[[], Reader]) -> None:
     reader = follow()
     for number in range(30):
         live.write({**SSHD, "MESSAGE": str(number)})
-        until(partial(written, live, number + 1), "the entry to be written")
+        live.settle(str(number))
         reader.follower.ask()
         reader.await_(lambda found: found and isinstance(found[-1], ReadToEnd), "the answer")
         assert reader.messages == [str(before) for before in range(number + 1)]

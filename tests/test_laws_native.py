@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests import model
 from tests.model import Model, Told, told
-from tests.samples import CORPUS, RECORDS
+from tests.corpora import CORPUS, RECORDS
 
 HOSTS = sorted((CORPUS / "hosts").rglob("*.plugin.txt")) + sorted((CORPUS / "hosts").rglob("*.audit.log"))
 LINES = sorted({line for log in (*RECORDS, *HOSTS[:6]) for line in log.read_bytes().split(b"\n") if len(line) < 3000})

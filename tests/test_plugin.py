@@ -28,6 +28,7 @@ from audisp_maldito.diagnostics import Log
 directory = sys.argv[1]
 plugin.Config = lambda: Config(output=directory + "/default.jsonl", state_dir=directory + "/state")
 plugin.COMPLAIN_SECONDS = 0.1
+plugin.JOURNAL_PATIENCE = 5
 plugin.Plugin(directory + "/config.yaml", Log(time.monotonic, directory + "/syslog"), directory + "/journal").run()
 """
 
@@ -323,6 +324,7 @@ def test_at_the_end_of_stdin_the_journals_last_entries_are_read(host: Host) -> N
     plugin = host.start()
     host.tell(plugin, 1)
     journal.write({**SSHD, "_SYSTEMD_UNIT": "ssh.service", "_BOOT_ID": BOOT_ID, "MESSAGE": ACCEPTED})
+    journal.settle(ACCEPTED)
     plugin.stdin.sendall(login(2, pid=4711, ses=7))
     plugin.end()
     assert [one["subjects"]["userID"] for one in host.written()][1:] == ["alice@example.org"] * 2

@@ -15,7 +15,7 @@ import pytest
 from audisp_maldito import _native
 from audisp_maldito._native import Assembler, Event, Record
 
-from tests.samples import RECORDS, expected
+from tests.corpora import RECORDS, expected
 
 READERS = {
     "text": lambda record, name, inner: record.text(name, inner),

@@ -47,10 +47,12 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         until(self.path.exists, "the output file")
+        rest = b""
         with self.path.open("rb") as lines:
             while not self.enough.wait(LOOK_S):
                 now = time.monotonic_ns()
-                for line in lines.read().splitlines():
+                *whole, rest = (rest + lines.read()).split(b"\n")
+                for line in whole:
                     document = json.loads(line)
                     metadata = document["metadata"]
                     self.seen.append((now, metadata["auditId"], metadata["extra"]["eventId"]))

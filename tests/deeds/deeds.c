@@ -486,6 +486,9 @@ static void of_old(void)
     memcpy(low + 128, &v4, sizeof v4);
     arguments[0] = fd, arguments[1] = (uint32_t)(uintptr_t)(low + 128), arguments[2] = sizeof v4;
     old_call(102, 3, (long)arguments, 0);
+    arguments[2] = 0, arguments[3] = 0;
+    old_call(102, 9, (long)arguments, 0);  // send
+    old_call(102, 10, (long)arguments, 0); // recv
     old_call(OLD_open, (long)low, O_RDONLY, 0);
     old_call(OLD_stat64, (long)low, (long)(low + 512), 0);
     old_call(OLD_lstat64, (long)low, (long)(low + 512), 0);
@@ -517,6 +520,7 @@ static void of_old(void)
 int main(void)
 {
     alarm(30); // nothing here may wait for ever
+    signal(SIGPIPE, SIG_IGN);
     if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWNET) != 0)
         return 1;
     int fd = open("script", O_CREAT | O_WRONLY, 0755);

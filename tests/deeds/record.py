@@ -20,6 +20,11 @@ from tests.stack.rig import Rig
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus" / "deeds"
+# An account and a group come and go: shadow's programs write records of their own.
+ACCOUNTS = """sudo -n sh -c '
+    useradd --no-create-home maldito-deeds; groupadd maldito-group; gpasswd -a maldito-deeds maldito-group
+    echo maldito-deeds:secret | chpasswd; passwd -l maldito-deeds; passwd -u maldito-deeds; usermod -c x maldito-deeds
+    userdel maldito-deeds; groupdel maldito-group' >/dev/null 2>&1"""
 
 
 def numbers() -> str:
@@ -85,7 +90,7 @@ def deeds(rig: Rig) -> None:
     add_rule, delete_rule = 1011, 1012
     tell_the_kernel(add_rule, rings)
     try:
-        rig.visit(rig.person("deeds@example.org"), f"cd {work} && sudo -n {program}")
+        rig.visit(rig.person("deeds@example.org"), f"cd {work} && sudo -n {program}; {ACCOUNTS}")
     finally:
         tell_the_kernel(delete_rule, rings)
     shutil.rmtree(build)
