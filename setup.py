@@ -42,7 +42,7 @@ def linker_flags():
 
 
 with open("audisp_maldito/__init__.py", encoding="utf-8") as source:
-    version = re.search(r'^__version__ = "(.+)"', source.read(), re.M).group(1)
+    version = re.search(r'^__version__ = "(.+)"', source.read(), re.MULTILINE).group(1)
 with open("README.md", encoding="utf-8") as readme:
     description = readme.read()
 

@@ -7,7 +7,7 @@ record's fields in csrc/fields.h.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Optional, Union
+from typing import Literal, NamedTuple, Optional
 
 RECORD_TYPES: dict[str, int]
 """Every record type known, those that are newer than the host's auditd included."""
@@ -49,8 +49,8 @@ class Record:
     def raw(self, name: str, inner: bool = False) -> Optional[bytes]:
         """The value exactly as written."""
     def text(self, name: str, inner: bool = False) -> Optional[str]:
-        """An untrusted string (comm, exe, name, acct …): quoted is literal, bare hex is decoded; (null), (none) and ? are
-        None. Bytes that are no UTF-8 become surrogates."""
+        """An untrusted string (comm, exe, name, acct …): quoted is literal, bare hex is decoded; (null), (none) and ?
+        are None. Bytes that are no UTF-8 become surrogates."""
     def word(self, name: str, inner: bool = False) -> Optional[str]:
         """A value that is never hex: quotes dropped, (null), (none) and ? are None."""
     def number_of(self, name: str, base: int = 10, inner: bool = False) -> Optional[int]:
@@ -78,8 +78,8 @@ class Event:
         """`ses` of its SYSCALL or URINGOP, else of the first record that has one; None where it is unset or absent."""
     @property
     def incomplete(self) -> bool:
-        """Closed by a time-out, a limit or the end of input, not by its last record. Lone kernel records (CONFIG_CHANGE,
-        TTY) always are: nothing tells that no other follows."""
+        """Closed by a time-out, a limit or the end of input, not by its last record. Lone kernel records
+        (CONFIG_CHANGE, TTY) always are: nothing tells that no other follows."""
     @property
     def size(self) -> int:
         """Bytes of its records' texts."""
@@ -92,10 +92,10 @@ class Event:
 class Assembler:
     """Events of a stream of audit records.
 
-    `keep` says which are handed out: "all"; "sessions": those of any audit session; "watched": those of watched ones. In
-    all three also what attribution needs: LOGIN (which watches its session by itself), DAEMON_*, SYSTEM_BOOT, USER_AUTH,
-    CRYPTO_KEY_USER, CRYPTO_SESSION. `in_flight` bounds unfinished events, `closed` how many finished ones are remembered
-    so that a record met twice makes no second event.
+    `keep` says which are handed out: "all"; "sessions": those of any audit session; "watched": those of watched ones.
+    In all three also what attribution needs: LOGIN (which watches its session by itself), DAEMON_*, SYSTEM_BOOT,
+    USER_AUTH, CRYPTO_KEY_USER, CRYPTO_SESSION. `in_flight` bounds unfinished events, `closed` how many finished ones
+    are remembered so that a record met twice makes no second event.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Assembler:
         closed: int = 16384,
         keep: Literal["all", "sessions", "watched"] = "all",
     ) -> None: ...
-    def feed(self, data: Union[bytes, bytearray, memoryview], now: float) -> list[Event]:
+    def feed(self, data: bytes | bytearray | memoryview, now: float) -> list[Event]:
         """Events that are complete now, in the order in which they became so. Any cut of the stream gives the same."""
     def expire(self, now: float) -> list[Event]:
         """Events whose first record came 2 s of the caller's clock ago or earlier."""

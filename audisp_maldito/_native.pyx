@@ -154,8 +154,8 @@ cdef class Record:
 
     def number_of(self, str name not None, int base=10, bint inner=False):
         cdef md_span value
-        cdef c_bool negative
-        cdef uint64_t magnitude
+        cdef c_bool negative = False
+        cdef uint64_t magnitude = 0
         if base != 8 and base != 10 and base != 16:
             raise ValueError("base must be 8, 10 or 16")
         if not self.find(name, inner, &value) or not md_number(value, base, &negative, &magnitude):

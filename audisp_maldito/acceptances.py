@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The acceptances that may still open a session or have not been told yet: found by pid, forgotten by age and number.
 
-With them the signs that a process is no longer the one that accepted: a line that its connection ended, and each LOGIN, since
-a monitor writes one. A sign bears a time, and counts whether it is read before or after the acceptance.
+With them the signs that a process is no longer the one that accepted: a line that its connection ended, a line about another
+connection, and each LOGIN, since a monitor writes one. A sign counts by its time, read before the acceptance or after.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from .model import Login, SshdEntry
 from .session import LATEST_US, Acceptance, Session
@@ -23,6 +23,14 @@ SIGNS = 50_000
 """Signs remembered, about 200 bytes each: 120 s of 400 refused logins a second."""
 
 
+class Sign(NamedTuple):
+    """From `time_us` on a pid is another process's than before."""
+
+    time_us: int
+    connection: Optional[tuple[Optional[str], Optional[str]]] = None
+    """Address and port of the connection that it is at: says nothing about an acceptance of that same one."""
+
+
 class Acceptances:
     """A bounded store. It decides nothing."""
 
@@ -30,8 +38,8 @@ class Acceptances:
         self._of_pid: dict[int, list[Acceptance]] = {}
         self._by_age: OrderedDict[Acceptance, None] = OrderedDict()
         self._untold: OrderedDict[Acceptance, None] = OrderedDict()
-        self._signs_of: dict[int, list[int]] = {}
-        self._signs: deque[tuple[int, int, float]] = deque()
+        self._signs_of: dict[int, list[Sign]] = {}
+        self._signs: deque[tuple[int, Sign, float]] = deque()
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -42,24 +50,24 @@ class Acceptances:
         if any(a.login.text == login.text and _one_line(a, entry) for a in of_pid):
             return None
         acceptance = Acceptance(entry, login, now, scope)
-        acceptance.ended_us = min((s for s in self._signs_of.get(acceptance.pid, ()) if s > entry.time_us), default=None)
+        for sign in self._signs_of.get(acceptance.pid, ()):
+            _apply(sign, acceptance)
         of_pid.append(acceptance)
         self._by_age[acceptance] = None
         if not acceptance.told:
             self._untold[acceptance] = None
         return acceptance
 
-    def ended(self, pid: int, time_us: int, now: float) -> None:
-        """A sign that from `time_us` on the process `pid` is not the one whose acceptance was logged before."""
+    def ended(self, pid: int, sign: Sign, now: float) -> None:
+        """A sign that the process `pid` is not the one whose acceptance was logged before it."""
         for acceptance in self._of_pid.get(pid, ()):
-            if acceptance.entry.time_us < time_us:
-                acceptance.ended_us = min(acceptance.ended_us or time_us, time_us)
-        self._signs_of.setdefault(pid, []).append(time_us)
-        self._signs.append((pid, time_us, now))
+            _apply(sign, acceptance)
+        self._signs_of.setdefault(pid, []).append(sign)
+        self._signs.append((pid, sign, now))
         while len(self._signs) > SIGNS or self._signs[0][2] + REMEMBER <= now:
-            old_pid, old_us, _ = self._signs.popleft()
+            old_pid, old, _ = self._signs.popleft()
             signs = self._signs_of[old_pid]
-            signs.remove(old_us)
+            signs.remove(old)
             if not signs:
                 del self._signs_of[old_pid]
 
@@ -109,6 +117,12 @@ class Acceptances:
                 del self._of_pid[oldest.pid]
             gone.append(oldest)
         return gone
+
+
+def _apply(sign: Sign, acceptance: Acceptance) -> None:
+    here = (acceptance.login.source, acceptance.login.port)
+    if acceptance.entry.time_us < sign.time_us and sign.connection != here:
+        acceptance.ended_us = min(acceptance.ended_us or sign.time_us, sign.time_us)
 
 
 def _one_line(acceptance: Acceptance, entry: SshdEntry) -> bool:

@@ -19,14 +19,10 @@ from .fit import fitted
 from .model import Action, Login, SshdEntry
 from .session import LoginTold, Told
 from .tracker import Tracker
-from .trust import Grade, Policy, grade
+from .trust import CLAIMS, Grade, Policy, grade
 
 NOTICES = 100
 """Lines for our own log kept between two calls of `notices`; they are rate-limited again where they are written."""
-
-_CLAIMS = frozenset(["accepted", "partial", "failed", "refused"])
-"""What only sshd's monitor says. Other lines of the same look come rightly from the user's own sshd process, with that
-user's uid and often, since it ends then, without a program's name."""
 
 
 class Engine:
@@ -70,7 +66,7 @@ class Engine:
         worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
         proves = login.kind in ("accepted", "partial")
         if worth in (Grade.FORGED, Grade.CHILD) or (proves and worth is Grade.REFUSAL):
-            if login.kind in _CLAIMS:
+            if login.kind in CLAIMS:
                 self.forged(entry.uid, entry.exe, 1)
             return []
         if login.kind == "accepted":
@@ -81,8 +77,7 @@ class Engine:
             return self._failed(self._attempts.take(entry, login, now)) + self._write(
                 self._tracker.accepted(entry, login, now, scope)
             )
-        if login.ends or login.kind in ("failed", "refused", "closing", "connection"):
-            self._tracker.ended(entry, now)
+        self._tracker.heard(entry, login, now)
         return [] if entry.past else self._failed(self._attempts.take(entry, login, now))
 
     def forged(self, uid: Optional[int], exe: Optional[str], count: int) -> None:

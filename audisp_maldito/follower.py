@@ -7,7 +7,7 @@ and the thread reads what is there now and answers with the time at which it beg
 wakes up.
 
 A second reader counts what only imitates sshd, which anybody may write as fast as they like: it looks at most once a
-second, at a bounded number of entries, at no MESSAGE, and leaves out the rest.
+second, at a bounded number of entries, and leaves out the rest.
 
 Entries of the minute before the start are read as well, marked `past`: a login whose session begins after us may have
 been accepted before. Positions are on the monotonic clock, which nobody sets. What libsystemd says of files that came
@@ -25,10 +25,11 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 
 from systemd._reader import INVALIDATE, LOCAL_ONLY, NOP, SYSTEM, _Reader
 
+from . import sshd
 from .diagnostics import Log
 from .journal import THRESHOLD, fetch, matching, number, raw
 from .model import SshdEntry
-from .trust import SSHD_IDENTIFIERS
+from .trust import CLAIMS, SSHD_IDENTIFIERS, TRANSPORTS
 
 BEFORE_START = 60.0
 """Seconds: LoginGraceTime's half; more would only bring acceptances whose sessions have begun already."""
@@ -207,7 +208,10 @@ class Follower:
         while (standing or reader._next()) and not self._closed:
             standing = False
             self._cursor = reader._get_cursor()
-            entry = fetch(reader, past=reader._get_monotonic().timestamp < self._started * 1_000_000)
+            age = self._started - reader._get_monotonic().timestamp / 1_000_000
+            if age > BEFORE_START:  # where files hold several boots, libsystemd may stand too early
+                continue
+            entry = fetch(reader, past=age > 0)
             if entry is not None:
                 self._give(entry)
                 found = True
@@ -232,7 +236,8 @@ class Follower:
         while looked < IMITATIONS_LOOKED_AT and imitations._next():
             looked += 1
             uid, exe = raw(imitations, "_UID"), raw(imitations, "_EXE")
-            if uid != b"0" and (exe is None or exe.decode("utf-8", "replace") not in self._sshd_paths):
+            ours = exe is not None and exe.decode("utf-8", "replace") in self._sshd_paths
+            if uid != b"0" and not ours and _claims(imitations):
                 by = (number(uid), None if exe is None else exe[:EXE_BYTES].decode("utf-8", "replace"))
                 by = by if by in counts or len(counts) < IMITATORS_LIMIT else (None, None)
                 counts[by] = counts.get(by, 0) + 1
@@ -245,3 +250,14 @@ class Follower:
             self._give(Imitated(by_uid, by_exe, count))
         if counts:
             self._wake()
+
+
+def _claims(reader: Any) -> bool:
+    """Does the entry say what only sshd's monitor may say? By journald's own protocol sshd never speaks: there MESSAGE, which
+    can be of hundreds of megabytes, is not looked at; a syslog datagram and a line of stdout are short."""
+    transport = raw(reader, "_TRANSPORT")
+    if transport is None or transport.decode("ascii", "replace") not in TRANSPORTS:
+        return True
+    message = raw(reader, "MESSAGE") or b""
+    login = sshd.parse(message.decode("utf-8", "replace"), len(message))
+    return login is not None and login.kind in CLAIMS

@@ -25,7 +25,7 @@ from collections import OrderedDict
 from itertools import islice
 from typing import Optional
 
-from .acceptances import GIVE_UP, Acceptances
+from .acceptances import GIVE_UP, Acceptances, Sign
 from .model import UNSET, Action, Login, SshdEntry
 from .session import (
     BOUND,
@@ -52,6 +52,9 @@ SAME_PID = 64
 """LOGINs of one pid that may compete for an acceptance: pids come round in a second at best, LATEST_US are thirty."""
 SESSIONS = 65_536
 """Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
+
+ENDS = frozenset(["failed", "refused", "closing", "connection"])
+"""Kinds of line that a monitor writes only before it accepts: after an acceptance they are another process's."""
 
 NO_ACCEPTANCE = "no acceptance of this session's login was found in the journal"
 CONTESTED = "several different acceptances for one login: at least one of them is forged"
@@ -92,10 +95,14 @@ class Tracker:
             self._wait(session, now, flowing=True)
         return told
 
-    def ended(self, entry: SshdEntry, now: float) -> None:
-        """A sign that the process `entry.pid` no longer handles the connection it accepted."""
-        if entry.pid is not None:
-            self._acceptances.ended(entry.pid, entry.time_us, now)
+    def heard(self, entry: SshdEntry, login: Login, now: float) -> None:
+        """Any other line of a monitor's: may be a sign that its process no longer handles the connection it accepted."""
+        if entry.pid is None:
+            return
+        if login.ends or login.kind in ENDS:
+            self._acceptances.ended(entry.pid, Sign(entry.time_us), now)
+        elif login.source is not None and login.port is not None:
+            self._acceptances.ended(entry.pid, Sign(entry.time_us, (login.source, login.port)), now)
 
     def done(self, action: Action, now: float) -> list[Told]:
         """One audit event of a set session, LOGIN included."""
@@ -195,7 +202,7 @@ class Tracker:
         session.time_ms = action.time_ms
         session.event_id = action.id
         # From now on the pid is another connection's, or no monitor's at all; of this LOGIN itself it proves nothing.
-        self._acceptances.ended(start.pid, action.time_ms * 1000 + 1, now)
+        self._acceptances.ended(start.pid, Sign(action.time_ms * 1000 + 1), now)
         exe = start.exe and _undeleted(start.exe)
         if exe in self._policy.sshd_paths:
             # Never by inheritance: an sshd started by hand gives its starter's session to everybody as old-ses.

@@ -37,6 +37,10 @@ SSHD_UNITS = ("ssh.service", "sshd.service", "ssh@*.service", "sshd@*.service", 
 SSHD_IDENTIFIERS = frozenset(["sshd", "sshd-session", "sshd-auth"])
 TRANSPORTS = frozenset(["syslog", "stdout"])
 
+CLAIMS = frozenset(["accepted", "partial", "failed", "refused"])
+"""Kinds of messages that only sshd's monitor writes: from anybody else they are forgeries. The others come rightly from
+the user's own sshd process too, with that user's uid and often, since it ends then, without a program's name."""
+
 class Policy(NamedTuple):
     """What the operator (or the defaults) decided; everything in the engine that is not in its inputs."""
 

@@ -94,6 +94,8 @@ class Proof:
         gave_up = START + math.ceil((give_up - START) / TICK) * TICK
         due = session.read_at + SETTLE if come <= gave_up else come + SETTLE
         decided = next((read for read in self._reads if read >= max(due, come)), float("inf"))
+        if session.replaced_by is not None and decided >= session.replaced_by.read_at:
+            return None
         return -1.0 if decided <= give_up else decided
 
     def _opens(self, line: Line, session: Session) -> bool:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The oracle: what csrc/ must do, said slowly and obviously.
 
-It shares nothing with the C but the words. Lines and fields are cut by regular expressions, the events in flight stand in
-a dict in the order of their arrival, and every rule is looked up afresh for every record.
+It shares nothing with the C but the words. Lines and fields are cut by regular expressions, the events in flight stand
+in a dict in the order of their arrival, and every rule is looked up afresh for every record.
 """
 
 from __future__ import annotations

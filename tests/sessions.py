@@ -43,5 +43,5 @@ def entry(pid: int, time: float = 1000.0, **fields: Any) -> SshdEntry:
 def login(person: str = "alice@example.org", **fields: Any) -> Login:
     """An acceptance of `person`'s certificate."""
     text = f"Accepted publickey for core from 192.0.2.7 port 5 ssh2: ED25519-CERT SHA256:K ID {person} (serial 1) CA ED25519 SHA256:C"
-    known = {"text": text, "method": "publickey", "user": "core", "key_id": person, "ca": "SHA256:C", **fields}
+    known = {"text": text, "method": "publickey", "user": "core", "source": "192.0.2.7", "port": "5", "key_id": person, "ca": "SHA256:C", **fields}
     return Login(row="auth", kind="accepted", **known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from audisp_maldito import acceptances as module
-from audisp_maldito.acceptances import REMEMBER, Acceptances
+from audisp_maldito.acceptances import REMEMBER, Acceptances, Sign
 from audisp_maldito.session import Session
 
 from .sessions import entry, login
@@ -62,8 +62,9 @@ def test_signs_count_in_any_order(first: str) -> None:
 
     def signs() -> None:
         for microseconds in (999_000_000, 1000_000_000, 1005_000_000, 1010_000_000):
-            store.ended(71, microseconds, 0.0)
-        store.ended(72, 1001_000_000, 0.0)
+            store.ended(71, Sign(microseconds), 0.0)
+        store.ended(72, Sign(1001_000_000), 0.0)
+        store.ended(71, Sign(1001_000_000, ("192.0.2.7", "5")), 0.0)
 
     for step in (signs, add) if first == "sign" else (add, signs):
         step()
@@ -71,16 +72,26 @@ def test_signs_count_in_any_order(first: str) -> None:
     assert persons(store, 71, 1005) == []
 
 
+def test_a_line_about_another_connection_is_a_sign() -> None:
+    """Whatever it says, its process is not the one that accepted ours; about the same connection it says nothing."""
+    store = Acceptances()
+    store.add(entry(71, 1000), login(), 0.0, None)
+    store.ended(71, Sign(1001_000_000, ("192.0.2.7", "5")), 0.0)
+    assert persons(store, 71, 1002) == ["alice@example.org"]
+    store.ended(71, Sign(1001_000_000, ("192.0.2.7", "6")), 0.0)
+    assert persons(store, 71, 1002) == []
+
+
 def test_old_ones_are_forgotten() -> None:
     """By the time they were read at; acceptances and signs alike."""
     store = Acceptances()
     store.add(entry(71, 1000), login(), 10.0, None)
-    store.ended(80, 1, 10.0)
+    store.ended(80, Sign(1), 10.0)
 
     assert store.outdated(10.0 + REMEMBER - 1) == []
     assert len(store.outdated(10.0 + REMEMBER)) == 1
     assert len(store) == 0
-    store.ended(81, 2, 10.0 + REMEMBER)
+    store.ended(81, Sign(2), 10.0 + REMEMBER)
     store.add(entry(80, 0.0000005), login(), 10.0 + REMEMBER, None)
     assert persons(store, 80, 0.001) == ["alice@example.org"]
 
@@ -92,7 +103,7 @@ def test_they_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Acceptances()
     for pid in range(10):
         store.add(entry(pid, 1000), login(), 0.0, None)
-        store.ended(pid + 100, 1, 0.0)
+        store.ended(pid + 100, Sign(1), 0.0)
 
     assert [a.pid for a in store.outdated(0.0)] == list(range(7))
     assert len(store) == 3

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from audisp_maldito._native import Assembler, Event
 
 KEEPS = ("all", "sessions", "watched")
@@ -194,9 +195,7 @@ def test_samples_of_refused_lines() -> None:
     assert [b"%d%s" % (i, b"x" * 199) for i in range(8)] == [sample.line for sample in samples]
     assert {"no_type"} == {sample.reason for sample in samples}
     assert assembler.rejected() == []
-    assert (11, 1, 10) == tuple(
-        assembler.stats()[name] for name in ("rejected", "rejected_blank", "rejected_no_type")
-    )
+    assert (11, 1, 10) == tuple(assembler.stats()[name] for name in ("rejected", "rejected_blank", "rejected_no_type"))
 
 
 def test_keep_sessions() -> None:

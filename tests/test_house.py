@@ -54,7 +54,7 @@ ARROWS = {
     "config": "errors rootfile trust",
     "trusted_cas": "errors rootfile",
     "journal": "errors model trust",
-    "follower": "diagnostics journal model trust",
+    "follower": "diagnostics journal model sshd trust",
     "diagnostics": "",
     "lock": "",
     "outfile": "",

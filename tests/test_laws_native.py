@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Laws 1, 2, 4 and 5 of the engine on the assembler, and its part of law 3: on the corpora, on mutations of them, and on
-small made-up streams in which everything collides."""
+"""Laws 1, 2, 4 and 5 of the engine on the assembler, and its part of law 3: on the corpora, on mutations of them, and
+on small made-up streams in which everything collides."""
 
 from __future__ import annotations
 
 from typing import Callable, NamedTuple, Optional, Union
 
-from audisp_maldito._native import Assembler, Event, header
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from audisp_maldito._native import Assembler, Event, header
 from tests import model
-from tests.model import Model, Told, told
 from tests.corpora import CORPUS, RECORDS
+from tests.model import Model, Told, told
 
 HOSTS = sorted((CORPUS / "hosts").rglob("*.plugin.txt")) + sorted((CORPUS / "hosts").rglob("*.audit.log"))
 LINES = sorted({line for log in (*RECORDS, *HOSTS[:6]) for line in log.read_bytes().split(b"\n") if len(line) < 3000})
@@ -44,7 +44,9 @@ def mutated(lines: list[bytes], edits: list[tuple[int, int, int]]) -> bytes:
     for where, length, kind in edits:
         at = where % (len(data) + 1)
         chosen = bytes(data[at : at + length])
-        data[at : at + length] = (b"", chosen * 2, bytes([kind]), b'"', b"'", b"\x1d", b"\0\n", b" ses=1 ", b"=")[kind % 9]
+        data[at : at + length] = (b"", chosen * 2, bytes([kind]), b'"', b"'", b"\x1d", b"\0\n", b" ses=1 ", b"=")[
+            kind % 9
+        ]
     return bytes(data)
 
 
@@ -52,8 +54,9 @@ edits = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 40), st.integ
 mutations = st.builds(mutated, st.lists(st.sampled_from(LINES), min_size=1, max_size=12), edits)
 
 TYPES = (
-    "SYSCALL", "SYSCALL", "CWD", "PATH", "EXECVE", "PROCTITLE", "EOE", "EOE", "LOGIN", "AVC", "CONFIG_CHANGE", "URINGOP",
-    "USER_START", "USER_AUTH", "SERVICE_START", "DAEMON_END", "KERNEL", "UNKNOWN[1150]", "UNKNOWN[1399]", "NEW_TYPE",
+    "SYSCALL", "SYSCALL", "CWD", "PATH", "EXECVE", "PROCTITLE", "EOE", "EOE", "LOGIN", "AVC", "CONFIG_CHANGE",
+    "URINGOP", "USER_START", "USER_AUTH", "SERVICE_START", "DAEMON_END", "KERNEL", "UNKNOWN[1150]", "UNKNOWN[1399]",
+    "NEW_TYPE",
 )  # fmt: skip
 SESSIONS = ("", " ses=0", " ses=1", " ses=2", " ses=4294967295", " ses=x", " ses=1 ses=2", " msg='ses=2'")
 
@@ -183,7 +186,14 @@ def test_filter_is_neutral(lines: list[bytes], limits: dict[str, int]) -> None:
     events = every.feed(data, 0.0) + every.close()
     wanted = [event.id for event in events if event.session is not None or any(map(is_needed, event.records))]
     assert wanted == [event.id for event in some.feed(data, 0.0) + some.close()]
-    same = ("events_started", "events_incomplete", "events_expired", "events_limited", "records_assembled", "records_late")
+    same = (
+        "events_started",
+        "events_incomplete",
+        "events_expired",
+        "events_limited",
+        "records_assembled",
+        "records_late",
+    )
     assert [every.stats()[name] for name in same] == [some.stats()[name] for name in same]
     assert every.stats()["events_emitted"] == some.stats()["events_emitted"] + some.stats()["events_unwatched"]
 

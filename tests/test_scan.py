@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The grammar of records, through Event and Record: each file of corpus/records is one worry, its .json what must come out.
+"""The grammar of records, through Event and Record: each file of corpus/records is one worry, its .json what must come.
 
-Of each event the .json says id, node, session and incomplete, and its records in order; of each record only what the worry
-is about: {"type": …, "text": {field: value}, "word": …, "raw": …, "number": … (number8, number16: in that base),
+Of each event the .json says id, node, session and incomplete, and its records in order; of each record only what the
+worry is about: {"type": …, "text": {field: value}, "word": …, "raw": …, "number": … (number8, number16: in that base),
 "names": …, "truncated": …, "kernel": …, "type_number": …, "inner": {the same, inside msg='…'}}.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from audisp_maldito import _native
 from audisp_maldito._native import Assembler, Event, Record
-
 from tests.corpora import RECORDS, expected
 
 READERS = {
@@ -213,7 +213,10 @@ def test_a_record_outlives_its_assembler() -> None:
     [
         (b"type=SYSCALL msg=audit(1.02:3): x=1", ("SYSCALL", 1002, 3)),
         (b"node=a type=UNKNOWN[1425] msg=audit(0.000:0):", ("MAC_TASK_CONTEXTS", 0, 0)),
-        (b"type=UNKNOWN[65535] msg=audit(253402300799.999:4294967295)", ("UNKNOWN[65535]", 253402300799999, 4294967295)),
+        (
+            b"type=UNKNOWN[65535] msg=audit(253402300799.999:4294967295)",
+            ("UNKNOWN[65535]", 253402300799999, 4294967295),
+        ),
         (b"type=NEW_1 msg=audit(1.002:3): x=1\0", ("NEW_1", 1002, 3)),
         (b"type=1NEW msg=audit(1.002:3): x=1", None),
         (b"", None),

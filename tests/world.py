@@ -51,7 +51,9 @@ class Session:
         self.root: Session = parent.root if parent is not None else self
         self.time_ms = 0
         self.read_at = 0.0
-        self.replaced_at = float("inf")
+        self.replaced_by: Optional[Session] = None
+        """A later LOGIN with the same number: A20."""
+        self.last = 0.0
         self.alive = (float("inf"), float("-inf"))
         """From LOGIN to the monitor's USER_END, by reading."""
 
@@ -121,6 +123,8 @@ class World:
         opened = start + slow
         parent = self._someone() if self._flip(0.1) else None
         session = self._session(pid, auid, named)
+        if parent is None and self._flip(0.04):
+            self._take_number(session, opened)
         unit: Optional[str] = "ssh.service" if self.units_required else None
         audit_session, counts = None, True
         if parent is not None and self.units_required:
@@ -139,7 +143,7 @@ class World:
             other, whom = self._acceptance(chance.choice(PEOPLE))
             self._say(pid, start + slow * chance.random() * 0.9, other, counts=True, person=whom, unit=unit, timely=True)
         if self._flip(0.3):
-            self._imitations(pid, start + chance.choice((-0.2, 0.001, slow)))
+            self._imitations(pid, start + chance.choice((-0.2, 0.001, slow)), quiet=start - 0.35)
         old = parent.ses if parent is not None else records.UNSET
         self._write(opened, session, "login", pid=pid, ses=session.ses, auid=auid, old_ses=old)
         self._work(session, opened, opened + lasts, monitor=pid)
@@ -207,7 +211,11 @@ class World:
         self._imitations(pid, self._now)
         session = self._session(pid, self._chance.choice(ACCOUNTS), None, ssh=False)
         exe, uid = self._chance.choice(((records.SSHD, 1001), ("/tmp/sshd", 0), ("/home/x/sshd", 1001), (None, 0)))
-        self._write(self._now + 0.01, session, "login", pid=pid, ses=session.ses, auid=session.auid, exe=exe, uid=uid)
+        starter = self._someone() if self._flip(0.3) else None
+        old = records.UNSET if starter is None else starter.ses
+        self._write(
+            self._now + 0.01, session, "login", pid=pid, ses=session.ses, auid=session.auid, exe=exe, uid=uid, old_ses=old
+        )
         self._write(
             self._now + 0.02, session, "user", kind="USER_START", pid=pid, ses=session.ses, auid=session.auid,
             acct='core" ses=3 auid=0 pid=100 exe="/usr/sbin/sshd',
@@ -229,8 +237,9 @@ class World:
 
     # Lines that look like an acceptance
 
-    def _imitations(self, pid: int, at: float) -> None:
-        """A9 to A11: what any user, any client, any container can get into the journal."""
+    def _imitations(self, pid: int, at: float, quiet: Optional[float] = None) -> None:
+        """A9 to A11: what any user, any client, any container can get into the journal; `quiet`: when a client that has not
+        logged in is at the other end of that process."""
         text, _ = self._acceptance(self._chance.choice(PEOPLE))
         which = self._chance.randrange(9)
         if which == 0:
@@ -245,8 +254,8 @@ class World:
             self._forge(pid, at, transport="journal")
         elif which == 5:
             self._say(pid, at, f"pam_unix(sshd:auth): bad username [-\n{text}]")
-        elif which == 6:
-            self._say(pid, at, f"Received disconnect from 192.0.2.66 port 9:11: {text} [preauth]", ends=True)
+        elif which == 6 and quiet is not None:
+            self._say(pid, quiet, f"Received disconnect from 192.0.2.66 port 9:11: {text} [preauth]", ends=True)
         elif which == 7:
             self._say(pid, at, text, line_break=True)
         else:
@@ -299,6 +308,7 @@ class World:
 
     def _write(self, at: float, session: Session, what: str, **fields: object) -> None:
         self._audit.append((at, len(self._audit), session, what, fields))
+        session.last = max(session.last, at)
 
     def _exec(self, session: Session, at: float) -> None:
         self._write(at, session, "execute", pid=8000, ses=session.ses, auid=session.auid, command=["ls", "x"])
@@ -308,12 +318,20 @@ class World:
         self.sessions.append(session)
         return session
 
+    def _take_number(self, session: Session, opened: float) -> None:
+        """The number of a session of which nothing more is heard."""
+        quiet = [s for s in self.sessions if s.last and s.last + 0.1 < opened and s.replaced_by is None and s.root is s]
+        heard = {s.root for s in self.sessions if s.last + 0.1 >= opened}
+        old = next((s for s in quiet if s not in heard), None)
+        if old is not None:
+            session.ses, old.replaced_by = old.ses, session
+
     def _number(self) -> int:
         self._next += 1
         return self._next
 
     def _someone(self) -> Optional[Session]:
-        known = [s for s in self.sessions if s.ssh and s.root is s]
+        known = [s for s in self.sessions if s.ssh and s.root is s and s.replaced_by is None]
         return self._chance.choice(known) if known else None
 
     def _pid(self, start: float, end: float) -> int:
@@ -348,6 +366,9 @@ class World:
                 read_at = self.stalls[0][1]
             self.lines.append(line._replace(read_at=read_at))
         self.lines.sort(key=lambda line: line.read_at)
+        self._write_records()
+
+    def _write_records(self) -> None:
         serial, last = 100, 0.0
         for at, _, session, what, fields in sorted(self._audit, key=lambda written: written[:2]):
             serial += 1
@@ -360,5 +381,8 @@ class World:
             elif what == "user" and fields["pid"] == session.pid:
                 session.alive = (session.alive[0], last)
             write = {"login": records.login, "execute": records.execute, "user": records.user}[what]
-            self.records.append((last, write(stamp, **fields)))  # type: ignore[operator]
+            lines = write(stamp, **fields)  # type: ignore[operator]
+            self.records.append((last, lines))
+            if self._flip(0.03):
+                self.records.append((last + self._chance.random(), lines))
             self.done.append(Done(stamp, session, last))
