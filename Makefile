@@ -71,6 +71,7 @@ PRELOAD = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-nam
 sanitize: build
 	@.ci/packages $(FOR_TEST)
 	@mkdir -p $(SANITIZED)
+	@rm -rf $(SANITIZED)/tests
 	@tar -c --exclude='*.so' --exclude=__pycache__ $(filter-out build Makefile,$(wildcard *)) | tar -x -C $(SANITIZED)
 	@cd $(SANITIZED) && MALDITO_SANITIZE=1 $(PYTHON) setup.py -q build_ext --inplace
 	cd $(SANITIZED) && $(PRELOAD) ASAN_OPTIONS=detect_leaks=0 $(PYTHON) -m pytest -q -m 'not stack' \

@@ -57,7 +57,6 @@ cdef extern from "fields.h":
         pass
 
     md_span md_body_of(md_span text)
-    md_span md_names_of(md_span text)
     void md_fields_init(md_fields *fields, md_span body, md_scope scope)
     bint md_fields_next(md_fields *fields, md_field *field)
     bint md_find_field(md_span body, int type, md_scope scope, md_span name, md_field *found)
@@ -65,6 +64,10 @@ cdef extern from "fields.h":
     bint md_unhex(md_span hex, unsigned char *out)
     bint md_number(md_span text, unsigned int base, c_bool *negative, uint64_t *magnitude)
     md_span md_unquoted(md_span value)
+
+
+cdef extern from "names.h":
+    md_span md_names_of(md_span text)
     bint md_names_match(md_span text, int type)
     bint md_names_next(md_span *names, md_field *field)
 

@@ -29,6 +29,8 @@ class Sign(NamedTuple):
     time_us: int
     connection: Optional[tuple[Optional[str], Optional[str]]] = None
     """Address and port of the connection that it is at: says nothing about an acceptance of that same one."""
+    undecided: bool = False
+    """It is still to accept: says nothing about the methods that worked before on its way there."""
 
 
 class Acceptances:
@@ -70,6 +72,13 @@ class Acceptances:
             signs.remove(old)
             if not signs:
                 del self._signs_of[old_pid]
+
+    def gone_between(self, first: SshdEntry, last: SshdEntry, connection: tuple[Optional[str], Optional[str]]) -> bool:
+        """Did the process that wrote two lines of `connection` end, or serve another one, between them?"""
+        return any(
+            first.time_us < sign.time_us <= last.time_us and not sign.undecided and sign.connection != connection
+            for sign in self._signs_of.get(last.pid or 0, ())
+        )
 
     def openers(self, session: Session) -> list[Acceptance]:
         """The candidates for `session`'s LOGIN, in the order they were read."""

@@ -244,6 +244,20 @@ def actions(table: Table, types: frozenset[str], calls: frozenset[str], constant
     }
 
 
+def secrets(table: Table) -> dict[str, Any]:
+    """secrets.yaml: no program may have two rules."""
+    table.only("names", "headers", "prefixes", "programs")
+    table["names"].only("contain", "whole", "end")
+    seen: set[str] = set()
+    for rule in table["programs"]:
+        rule.only("names", "attached", "next", "pair")
+        for name in rule["names"]:
+            if name in seen:
+                raise rule.wrong(f"{name!r} has a rule already", "names")
+            seen.add(name)
+    return table
+
+
 def compiled(data: str, types: Callable[[str], frozenset[str]] = record_types) -> dict[str, Any]:
     """Every table under `data`, checked."""
     numbers = syscalls(os.path.join(data, "syscalls.csv"))
@@ -254,4 +268,5 @@ def compiled(data: str, types: Callable[[str], frozenset[str]] = record_types) -
             policy[name[: -len(".yaml")]] = read_yaml(os.path.join(data, name))
     policy["actions"] = actions(policy["actions"], types(data), calls, policy["constants"])
     policy["arguments"] = arguments(policy["arguments"], calls, policy["constants"])
+    policy["secrets"] = secrets(policy["secrets"])
     return policy

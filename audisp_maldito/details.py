@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from . import names, tables
+from . import keystrokes, names, tables
 from ._native import Record
 from .arguments import decoded
 from .fields import Fields
@@ -129,10 +129,17 @@ def _gained(records: list[Record], _arch: Optional[str]) -> Details:
     return {"gained": gained} if gained else {}
 
 
+def _typed(records: list[Record], _arch: Optional[str]) -> Details:
+    """TTY, USER_TTY: the keys that were pressed."""
+    return {"keys": keystrokes.named("".join(record.text("data") or "" for record in records))}
+
+
 _SPECIAL: dict[str, Callable[[list[Record], Optional[str]], Details]] = {
     "OPENAT2": _openat2,
     "OBJ_PID": _targets,
     "BPRM_FCAPS": _gained,
+    "TTY": _typed,
+    "USER_TTY": _typed,
 }
 
 

@@ -119,7 +119,12 @@ def _id(number: Optional[int]) -> Optional[int]:
 
 def _account(auid: Optional[int], enriched: Optional[dict[str, str]]) -> Optional[str]:
     name = enriched.get("auid") if enriched and auid is not None else None
-    return None if name is None or name.startswith("unknown(") else name
+    return name if name is not None and _is_name(name) else None
+
+
+def _is_name(text: str) -> bool:
+    """auditd writes these where it knows no name."""
+    return text != "unset" and not text.startswith("unknown(")
 
 
 def _user(process: Record, enriched: Optional[dict[str, str]]) -> dict[str, Any]:
@@ -130,7 +135,7 @@ def _user(process: Record, enriched: Optional[dict[str, str]]) -> dict[str, Any]
         if number is not None:
             user[name] = number
     if enriched:
-        known = {n: enriched[n] for n in user if n in enriched and not enriched[n].startswith("unknown(")}
+        known = {n: enriched[n] for n in ("auid", *user) if n in enriched and _is_name(enriched[n])}
         if known:
             user["names"] = known
     return user

@@ -23,6 +23,7 @@ KINDS = {
 }
 _NUMBERS = ("inode", "ouid", "ogid")
 _WORDS = ("dev", "rdev", "obj")
+_NO_DEVICE = "00:00"
 _ON_THE_WAY = frozenset(["PARENT", "UNKNOWN"])
 
 
@@ -40,6 +41,8 @@ def read(record: Record) -> dict[str, Any]:
         _set(path, name, record.number_of(name))
     for name in _WORDS:
         _set(path, name, record.word(name))
+    if path.get("rdev") == _NO_DEVICE:
+        del path["rdev"]
     return path
 
 

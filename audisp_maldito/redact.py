@@ -2,19 +2,20 @@
 """Secrets in command lines, and typed text: out of an Action before anybody writes it.
 
 Works on words. An argument without blanks is a word; one with blanks (`sh -c "…"`, a header) is a line of words of
-its own, in which quotes hold words together. A word may be an option that holds a secret or announces that the next one does;
-what is one is in data/secrets.yaml. The mark says how long the secret was: `[redacted:12]`.
+its own, in which quotes hold words together. A word may be an option that holds a secret or announces that the next
+one does; what is one is in data/secrets.yaml. The mark says how long the secret was: `[redacted:12]`.
 
 Time is linear: every word is looked at once, by patterns in which no two parts can match the same character.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, NamedTuple, Optional
 
 from . import tables
-from .model import Action, ObjectRef
+from .model import Action
 
 _TABLE = tables.load("secrets")
 _TYPED = frozenset(["TTY", "USER_TTY"])
@@ -44,6 +45,25 @@ _CONTAIN, _WHOLE = tuple(_TABLE["names"]["contain"]), frozenset(_TABLE["names"][
 _END = tuple(end.replace("-", "") for end in _TABLE["names"]["end"])
 _PROGRAMS: dict[str, dict[str, list[str]]] = {name: rule for rule in _TABLE["programs"] for name in rule["names"]}
 _NO_PROGRAM: dict[str, list[str]] = {}
+
+
+_SQUEEZED = str.maketrans("", "", "-_.")
+_NAMES = (*_CONTAIN, *_WHOLE, *(header.translate(_SQUEEZED) for header in _TABLE["headers"]))
+_TELLTALES = ("://", *_TABLE["prefixes"], *_PROGRAMS)
+
+
+@functools.lru_cache(maxsize=1024)
+def _title_may_hold(title: str) -> bool:
+    """Titles are at most 128 bytes long, and those of a session few."""
+    return _may_hold(title)
+
+
+def _may_hold(text: str) -> bool:
+    """Whether a closer look is worth its time: most command lines hold nothing that could be a secret."""
+    if any(telltale in text for telltale in _TELLTALES):
+        return True
+    squeezed = text.lower().translate(_SQUEEZED)
+    return any(name in squeezed for name in _NAMES)
 
 
 def mark(secret: str) -> str:
@@ -105,22 +125,25 @@ class Redaction:
         if action.type in _TYPED:
             if self.typed and action.object.primary is not None:
                 changes["object"] = action.object._replace(primary=mark(action.object.primary))
+                changes["details"] = {name: value for name, value in action.details.items() if name != "keys"}
         elif self.arguments:
             changes = self._commands(action)
         return action._replace(**changes) if changes else action
 
     def _commands(self, action: Action) -> dict[str, Any]:
         changes: dict[str, Any] = {}
-        if action.args:
+        if action.args and (self.patterns or _may_hold("\0".join(action.args))):
             args = self.words(action.args)
             if args != action.args:
                 changes["args"] = args
-        if action.title is not None:
+        if action.title is not None and (self.patterns or _title_may_hold(action.title)):
             title = self.line(action.title)
             if title != action.title:
                 changes["title"] = title
         if action.type == "USER_CMD" and action.object.primary is not None:
-            changes["object"] = ObjectRef(action.object.kind, self.line(action.object.primary), action.object.secondary)
+            command = self.line(action.object.primary)
+            if command != action.object.primary:
+                changes["object"] = action.object._replace(primary=command)
         return changes
 
     def line(self, text: str, depth: int = 1) -> str:

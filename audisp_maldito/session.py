@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Union
 
+from .lineage import Lineage
 from .model import Action, Login, SshdEntry
-from .trust import Identity
+from .testimony import Testimony
+from .trust import Factor, Identity
 
 EARLIEST_US = -500_000
 """A LOGIN may bear an earlier stamp than its acceptance: kernel audit time moves in steps of up to 4 ms, and an entry
@@ -23,13 +25,15 @@ WAITING, BOUND, NAMELESS, NOBODYS = "waiting", "bound", "nameless", "nobody's"
 class Acceptance:
     """An "Accepted …" that counted, and what became of it."""
 
-    __slots__ = ("ended_us", "entry", "login", "pid", "read_at", "scope", "taken", "told", "who")
+    __slots__ = ("ended_us", "entry", "factors", "login", "pid", "read_at", "scope", "taken", "told", "who")
 
     def __init__(self, entry: SshdEntry, login: Login, read_at: float, scope: Optional[int]) -> None:
         self.entry = entry
         self.login = login
         self.who = Identity(None)
         """Decided once: a CA that is trusted or not from now on changes no login that has been."""
+        self.factors: tuple[Factor, ...] = ()
+        """The methods it took, where there were several: in order, its own last."""
         self.pid = entry.pid or 0
         self.read_at = read_at
         self.scope = scope
@@ -54,7 +58,8 @@ class Session:
 
     __slots__ = (
         "account", "acceptance", "actions", "auid", "contested", "due", "ended", "event_id", "first_nameless",
-        "flowing", "give_up", "held", "inherited", "last_nameless", "pid", "reason", "root", "ses", "state", "time_ms",
+        "flowing", "give_up", "held", "inherited", "last_nameless", "lineage", "pid", "reason", "root", "ses", "state",
+        "testimony", "time_ms",
     )  # fmt: skip
 
     def __init__(self, ses: int, auid: Optional[int], account: Optional[str]) -> None:
@@ -77,6 +82,8 @@ class Session:
         self.give_up = 0.0
         self.first_nameless: Optional[str] = None
         self.last_nameless: Optional[str] = None
+        self.testimony: Optional[Testimony] = None
+        self.lineage = Lineage()
         self.actions = 0
         self.ended = False
 
@@ -96,11 +103,13 @@ class LoginMissing(NamedTuple):
 
 
 class ActionTold(NamedTuple):
-    """`candidates`: of a session that is nobody's, the logins alive on its account."""
+    """`candidates`: of a session that is nobody's, the logins alive on its account. `detached`: by a process that is
+    known not to descend from the monitor any more."""
 
     session: Session
     action: Action
     candidates: list[Acceptance]
+    detached: bool = False
 
 
 class LogoutTold(NamedTuple):

@@ -21,8 +21,6 @@ of the question for a LOGIN when between the two its process is seen to end, or 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from itertools import islice
 from typing import Optional
 
 from .acceptances import GIVE_UP, Acceptances, Sign
@@ -41,6 +39,7 @@ from .session import (
     Session,
     Told,
 )
+from .sessions import Sessions
 from .trust import Policy, identity
 
 SETTLE = 1.0
@@ -48,8 +47,6 @@ SETTLE = 1.0
 HELD_ACTIONS = 20_000
 HELD_BYTES = 16 << 20
 """Held in all: 1,000 execs a second for 5 s several times over, and well within the 64 MiB the plugin may grow to."""
-SAME_PID = 64
-"""LOGINs of one pid that may compete for an acceptance: pids come round in a second at best, LATEST_US are thirty."""
 SESSIONS = 65_536
 """Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
 
@@ -66,9 +63,7 @@ class Tracker:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._acceptances = Acceptances()
-        self._sessions: OrderedDict[int, Session] = OrderedDict()
-        self._monitors: dict[int, list[Session]] = {}
-        self._alive: dict[Optional[int], dict[Session, None]] = {}
+        self._sessions = Sessions(SESSIONS)
         self._waiting: dict[Session, None] = {}
         self._read_to = float("-inf")
         self._held_actions = 0
@@ -76,7 +71,7 @@ class Tracker:
         self._counts = dict.fromkeys(
             ("acceptances", "acceptances_twice", "acceptances_out_of_scope", "acceptances_dropped", "sessions_ssh",
              "sessions_inherited", "sessions_bound", "sessions_nameless", "sessions_contested",
-             "sessions_identified_late", "sessions_evicted", "holds_overflowed"), 0)  # fmt: skip
+             "sessions_identified_late", "holds_overflowed"), 0)  # fmt: skip
 
     def accepted(self, entry: SshdEntry, login: Login, now: float, scope: Optional[int] = None) -> list[Told]:
         """An acceptance that counts. `scope`: it does so for that audit session only."""
@@ -114,10 +109,10 @@ class Tracker:
         if start is not None and start.succeeded and start.ses == action.session:
             if session is None or session.event_id != action.id:
                 told += self._open(action, now)
-                session = self._sessions[action.session]
+                session = self._sessions.get(action.session)
         if session is None:
-            session = self._remember(Session(action.session, action.auid, action.account))
-        self._sessions.move_to_end(action.session)
+            session = self._sessions.add(Session(action.session, action.auid, action.account), self._waiting)
+        self._sessions.spoke(session)
         holder = self._holder(session)
         if holder is None:
             return told + self._tell(session, action)
@@ -181,6 +176,7 @@ class Tracker:
         return {
             **self._counts,
             "sessions": len(self._sessions),
+            "sessions_evicted": self._sessions.evicted,
             "sessions_waiting": len(self._waiting),
             "held_actions": self._held_actions,
             "held_bytes": self._held_bytes,
@@ -197,7 +193,7 @@ class Tracker:
         if before is not None and before in self._waiting:
             told += self._decide(before, settled=True, final=True)
         parent = self._sessions.get(start.old_ses) if start.old_ses not in (UNSET, start.ses) else None
-        session = self._remember(Session(start.ses, start.auid, action.account))
+        session = self._sessions.add(Session(start.ses, start.auid, action.account), self._waiting)
         session.pid = start.pid
         session.time_ms = action.time_ms
         session.event_id = action.id
@@ -217,39 +213,12 @@ class Tracker:
     def _open_ssh(self, session: Session, now: float) -> list[Told]:
         assert session.pid is not None
         self._counts["sessions_ssh"] += 1
-        self._monitors[session.pid] = [*self._monitors.get(session.pid, [])[1 - SAME_PID :], session]
-        self._alive.setdefault(session.auid, {})[session] = None
+        self._sessions.log_in(session)
         self._wait(session, now, flowing=False)
         if not self._policy.untimed:
             return []
         first = self._acceptances.first_in(session.pid)
         return self._bind(session, first) if first is not None else self._give_up(session)
-
-    def _remember(self, session: Session) -> Session:
-        replaced = self._sessions.pop(session.ses, None)
-        if replaced is not None:
-            self._bury(replaced)
-        self._sessions[session.ses] = session
-        if len(self._sessions) > SESSIONS:
-            quiet = [s for s in islice(self._sessions.values(), 16) if s is not session]
-            oldest = next((s for s in quiet if s.root not in self._waiting), quiet[0])
-            del self._sessions[oldest.ses]
-            self._bury(oldest)
-            self._counts["sessions_evicted"] += 1
-        return session
-
-    def _bury(self, session: Session) -> None:
-        if session.pid is not None and session in self._monitors.get(session.pid, ()):
-            self._monitors[session.pid].remove(session)
-            if not self._monitors[session.pid]:
-                del self._monitors[session.pid]
-        self._leave(session)
-
-    def _leave(self, session: Session) -> None:
-        alive = self._alive.get(session.auid, {})
-        alive.pop(session, None)
-        if not alive:
-            self._alive.pop(session.auid, None)
 
     def _wait(self, session: Session, now: float, flowing: bool) -> None:
         session.state = WAITING
@@ -335,7 +304,7 @@ class Tracker:
         if root.state is NOBODYS:
             if self._policy.sessions == "ssh":
                 return []
-            alive = self._alive.get(session.auid, ())
+            alive = self._sessions.alive_on(session.auid)
             return [ActionTold(session, action, [s.acceptance for s in alive if s.acceptance is not None])]
         root.actions += 1
         if root.state is not BOUND:
@@ -344,13 +313,13 @@ class Tracker:
         told: list[Told] = [ActionTold(session, action, [])]
         if session is root and action.type == "USER_END" and action.pid == session.pid and not session.ended:
             session.ended = True
-            self._leave(session)
+            self._sessions.log_out(session)
             told.append(LogoutTold(session, action, session.actions))
         return told
 
     def _opened_by(self, acceptance: Acceptance) -> Optional[Session]:
         """The first LOGIN without a decision of its own that the acceptance may have led to."""
-        monitors = self._monitors.get(acceptance.pid, ())
+        monitors = self._sessions.of_monitor(acceptance.pid)
         return next((s for s in monitors if s.acceptance is None and not s.contested and acceptance.opens(s)), None)
 
     def _awaited(self, acceptance: Acceptance) -> bool:

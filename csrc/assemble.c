@@ -157,18 +157,6 @@ static void decide(md_assembler *a, md_flight *f, const md_line *line) {
         f->fate = is_wanted(a, true, session) ? MD_KEPT : MD_DROPPED;
 }
 
-static bool copy(md_flight *f, const md_line *line) {
-    enum { USUAL_EVENT = 2048 }; // an execve with two paths, enriched
-    if (f->fate == MD_DROPPED) {
-        md_event_free(f->event);
-        f->event = NULL;
-        return true;
-    }
-    if (!f->event)
-        f->event = md_event_new(line, line->text.len > USUAL_EVENT ? line->text.len : USUAL_EVENT);
-    return f->event && md_event_add(f->event, line);
-}
-
 // The event in `place` may be complete afterwards: at a limit of its own it completes without this record.
 static bool add(md_assembler *a, uint32_t place, const md_line *line) {
     md_flight *f = &a->flights.at[place];
@@ -186,7 +174,7 @@ static bool add(md_assembler *a, uint32_t place, const md_line *line) {
     a->stats.records_assembled++;
     watch_login(a, line);
     decide(a, f, line);
-    if (!copy(f, line))
+    if (!md_flight_copy(f, line))
         return false;
     a->recent = place;
     if (md_type_is_last(line->type))

@@ -3,17 +3,11 @@
 #include "fields.h"
 #include "types.h"
 
-#define SEPARATOR 0x1D
-
 md_span md_body_of(md_span text) {
-    md_span body = md_take(text, md_find(text, SEPARATOR));
+    md_span body = md_take(text, md_find(text, MD_SEPARATOR));
     while (md_last(body) == ' ')
         body = md_drop_last(body);
     return body;
-}
-
-md_span md_names_of(md_span text) {
-    return md_skip(text, md_find(text, SEPARATOR) + 1);
 }
 
 static bool is_name_byte(int c) {
@@ -224,76 +218,4 @@ md_span md_unquoted(md_span value) {
         return value;
     value = md_skip(value, 1);
     return md_last(value) == '"' ? md_drop_last(value) : value;
-}
-
-// The fields that auditd translates: auparse's types UID, GID, ARCH, SYSCALL and SOCKADDR, as kernel records have them.
-static bool is_translated(md_span name, int type) {
-    static const char *const NAMES[] = {
-        "uid",       "gid",       "euid",    "egid",    "suid",  "sgid",    "fsuid", "fsgid",
-        "auid",      "old-auid",  "ouid",    "ogid",    "oauid", "iuid",    "igid",  "id",
-        "inode_uid", "inode_gid", "obj_uid", "obj_gid", "sauid", "new_gid", "arch",  "syscall",
-    };
-    if (md_equal(name, MD_LITERAL("saddr")))
-        return type == MD_TYPE_SOCKADDR; // elsewhere it is an address in plain text
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
-        if (md_equal(name, md_span_of(NAMES[i], strlen(NAMES[i]))))
-            return true;
-    return false;
-}
-
-// SADDR={ saddr_fam=local path=/a } b }: a path in it may hold braces, but nothing follows the value.
-static bool take_braces(md_span *names, md_field *field) {
-    if (md_last(*names) != '}')
-        return false;
-    md_span inside = md_trim_left(md_drop_last(md_skip(*names, 1)));
-    while (md_last(inside) == ' ')
-        inside = md_drop_last(inside);
-    field->value = inside;
-    names->len = 0;
-    return true;
-}
-
-bool md_names_next(md_span *names, md_field *field) {
-    md_span s = md_trim_left(*names);
-    size_t len = name_length(s);
-    if (len == 0 || md_at(s, len) != '=')
-        return false;
-    field->name = md_take(s, len);
-    md_fields value = {.rest = md_skip(s, len + 1)};
-    if (md_at(value.rest, 0) == '{') {
-        *names = value.rest;
-        return take_braces(names, field);
-    }
-    take_value(&value, field);
-    *names = value.rest;
-    return field->closed;
-}
-
-static bool equal_in_upper_case(md_span upper, md_span lower) {
-    if (upper.len != lower.len)
-        return false;
-    for (size_t i = 0; i < lower.len; i++) {
-        int c = md_at(lower, i);
-        if (md_at(upper, i) != (c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c))
-            return false;
-    }
-    return true;
-}
-
-bool md_names_match(md_span text, int type) {
-    md_span names = md_names_of(text);
-    md_fields fields;
-    md_field field, name;
-    bool any = false;
-    if (!md_type_is_kernel(type))
-        return false;
-    md_fields_init(&fields, md_body_of(text), MD_OUTER);
-    while (md_fields_next(&fields, &field)) {
-        if (!is_translated(field.name, type))
-            continue;
-        if (!md_names_next(&names, &name) || !equal_in_upper_case(name.name, field.name))
-            return false;
-        any = true;
-    }
-    return any && md_trim_left(names).len == 0;
 }

@@ -22,6 +22,9 @@
 
 #include "span.h"
 
+// Between a record's body and auditd's translations.
+#define MD_SEPARATOR 0x1D
+
 typedef enum md_scope { MD_OUTER, MD_INNER } md_scope;
 
 typedef struct md_field {
@@ -36,9 +39,8 @@ typedef struct md_fields {
     md_span inner;   // what follows msg=', once the outer scope has come to its end
 } md_fields;
 
-// The body, and what follows 0x1D (empty if nothing does).
+// What precedes 0x1D (names.h), without blanks at its end.
 md_span md_body_of(md_span text);
-md_span md_names_of(md_span text);
 
 void md_fields_init(md_fields *fields, md_span body, md_scope scope);
 bool md_fields_next(md_fields *fields, md_field *field);
@@ -62,12 +64,5 @@ bool md_number(md_span text, unsigned base, bool *negative, uint64_t *magnitude)
 
 // The part of a value between its quotes, if it has any.
 md_span md_unquoted(md_span value);
-
-// auditd's translations of a kernel record's numbers, one after the other. True only if they are exactly those of the
-// fields that auditd translates, by name, order and number: names that don't match may be an attacker's.
-bool md_names_match(md_span text, int type);
-
-// The next of them; the name in upper case as written. False at the end, or where it is malformed.
-bool md_names_next(md_span *names, md_field *field);
 
 #endif

@@ -39,3 +39,15 @@ void md_flights_leave(md_flights *flights, uint32_t place) {
     flights->count--;
     flights->bytes -= flight->bytes;
 }
+
+bool md_flight_copy(md_flight *flight, const md_line *line) {
+    enum { USUAL_EVENT = 2048 }; // an execve with two paths, enriched
+    if (flight->fate == MD_DROPPED) {
+        md_event_free(flight->event);
+        flight->event = NULL;
+        return true;
+    }
+    if (!flight->event)
+        flight->event = md_event_new(line, line->text.len > USUAL_EVENT ? line->text.len : USUAL_EVENT);
+    return flight->event && md_event_add(flight->event, line);
+}

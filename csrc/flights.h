@@ -48,4 +48,7 @@ uint32_t md_flights_enter(md_flights *flights);
 // Its event, if any, is the caller's.
 void md_flights_leave(md_flights *flights, uint32_t place);
 
+// Adds the record to the event's copy, or drops the copy if the event isn't wanted. False: no memory.
+bool md_flight_copy(md_flight *flight, const md_line *line);
+
 #endif

@@ -41,10 +41,13 @@ class Told:
         self.documents += [(now, json.loads(line)) for line in lines]
 
 
-def run(world: World) -> Told:
+def policy_of(world: World) -> Policy:
+    return Policy(trusted_cas=frozenset([COMPANY]), units_required=world.units_required)
+
+
+def run(world: World, engine: Optional[Engine] = None) -> Told:
     """The loop of the plugin, without its clock."""
-    policy = Policy(trusted_cas=frozenset([COMPANY]), units_required=world.units_required)
-    engine = Engine(policy, boot_id="b")
+    engine = engine or Engine(policy_of(world), boot_id="b")
     told = Told()
     inputs: list[tuple[float, int, Any]] = [(line.read_at, 0, line) for line in world.lines]
     inputs += [(read_at, 1, lines) for read_at, lines in world.records]

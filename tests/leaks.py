@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program for `make sanitize`: use every verb of the extension, leave some events in flight, and end.
 
-The leak sanitizer then names what was never freed. CPython leaves a little of its own; a stack with a frame of ours in it
-is what the Makefile looks for.
+The leak sanitizer then names what was never freed. CPython leaves a little of its own; a stack with a frame of ours in
+it is what the Makefile looks for.
 """
 
 from __future__ import annotations

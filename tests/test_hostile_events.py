@@ -19,7 +19,8 @@ from tests.events import action, events, recordings, syscall
 TOKENS = [
     b"msg='", b"'", b'"', b"=", b" ", b"(", b"\x1d", b"\x00", b"\xff", b"\xe2\x80\xa8", b"a0=", b"a1[7]=", b"a1_len=9",
     b"ses=1", b"pid=1", b"auid=0", b"exe=", b"key=", b"(null)", b"?", b"items=-1", b"18446744073709551616", b"-", b"41",
-    b"success=no", b"exit=-1", b"argc=99999999999", b"type=", b"avc:  denied  { ", b"} for ", b"saddr=", b"op=", b"[", b"]",
+    b"success=no", b"exit=-1", b"argc=99999999999", b"type=", b"avc:  denied  { ", b"} for ", b"saddr=", b"op=",
+    b"[", b"]",
 ]  # fmt: skip
 
 

@@ -201,6 +201,26 @@ def test_first_and_all() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("operation", [b"", b"URING_OP=openat "])
+def test_names_of_io_uring(operation: bytes) -> None:
+    """Whether uring_op is translated depends on auditd's version; the others are used either way."""
+    names = record_of(b"uring_op=18 uid=0 gid=7\x1d" + operation + b'UID="root" GID="lp"', b"URINGOP").names()
+    assert names is not None
+    assert ("root", "lp") == (names["uid"], names["gid"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        b"", b"UID=", b'UID="root"', b'UID="root" GID="lp" X="y"', b'UID="root" GID="lp', b'UID="root" GID={ lp',
+        b"junk", b'junk UID="root" GID="lp"', b'GID="lp" UID="root"', b'uid="root" gid="lp"', b'UID="root" AUID="lp"',
+    ],
+)  # fmt: skip
+def test_names_that_do_not_match(names: bytes) -> None:
+    """One translation too few, too many, cut, or of another field: none is used."""
+    assert record_of(b"uid=0 gid=7\x1d" + names).names() is None
+
+
 def test_a_record_outlives_its_assembler() -> None:
     """An event owns its bytes: nothing of it depends on the stream going on."""
     record = record_of(b'exe="/bin/x"')

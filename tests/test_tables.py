@@ -87,6 +87,10 @@ def test_arguments_of_calls(data: Path) -> None:
     assert "is no argument of SYSCALL" in refused(data, "arguments.yaml", '"a1:octal"', '"a4:octal"')
 
 
+def test_programs_with_secrets(data: Path) -> None:
+    assert "'mysql' has a rule already" in refused(data, "secrets.yaml", "names: [sshpass]", "names: [mysql]")
+
+
 def test_no_table_at_all(data: Path) -> None:
     assert "not a mapping" in refused(data, "arguments.yaml", (data / "arguments.yaml").read_text(), "- 1\n")
 

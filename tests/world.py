@@ -293,7 +293,7 @@ class World:
         entry = SshdEntry(pid=pid, time_us=stamp, message=text, size=len(text.encode()), **known)  # type: ignore[arg-type]
         line = Line(entry, at + 0.001 + 0.03 * self._chance.random(), counts, person, ends)
         if timely:
-            self._spoken.append((at, line.read_at, line))
+            self._spoken.append((at, at + 0.8 * self._chance.random(), line))
         elif not lost:
             late = 8 * self._chance.random() if counts and self._flip(0.08) else 0.0
             self._spoken.append((at, self._paused(line.read_at + late, self._journald), line))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records tests/deeds/deeds.c at work in a real session: `/usr/bin/python3 -m tests.deeds.record` writes
+"""Records tests/deeds/*.c at work in a real session: `/usr/bin/python3 -m tests.deeds.record` writes
 tests/corpus/deeds/NAME.plugin.txt (what auditd gave to a plugin).
 
 The samples are committed; this is for a new kernel, or a rule more. Needs what the stack tests need, and gcc.
@@ -78,8 +78,8 @@ def deeds(rig: Rig) -> None:
     build.mkdir(mode=0o755)
     (build / "numbers.h").write_text(numbers())
     program = build / "deeds"
-    source = str(HERE / "deeds.c")
-    subprocess.run(["gcc", "-static", "-O0", "-w", f"-I{build}", "-o", str(program), source], check=True)
+    sources = [str(path) for path in sorted(HERE.glob("*.c"))]
+    subprocess.run(["gcc", "-static", "-O0", "-w", f"-I{build}", "-o", str(program), *sources], check=True)
     work = build / "work"
     work.mkdir(mode=0o777)
     subprocess.run(["auditctl", "-D"], check=True, capture_output=True)
