@@ -13,7 +13,7 @@ PINS := ruff==0.12.12 cython-lint==0.16.7
 
 FOR_BUILD := gcc libc6-dev cython3 python3-dev python3-setuptools python3-systemd python3-yaml
 FOR_TEST := $(FOR_BUILD) python3-pytest python3-hypothesis python3-jsonschema \
-	auditd openssh-server openssh-client sudo systemd passwd util-linux
+	auditd openssh-server openssh-client sudo systemd passwd util-linux curl
 FOR_CHECK := $(FOR_BUILD) mypy clang-format shellcheck python3-venv python3-pytest python3-hypothesis
 
 LAUNCHER := build/audisp-maldito

@@ -8,6 +8,7 @@ connection, and each LOGIN, since a monitor writes one. A sign counts by its tim
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 from .model import Login, SshdEntry
@@ -23,6 +24,12 @@ SIGNS = 50_000
 """Signs remembered, about 200 bytes each: 120 s of 400 refused logins a second."""
 
 
+ENDS = frozenset(["failed", "refused", "closing", "connection", "postponed", "partial", "key"])
+"""Kinds of line that a monitor writes only before it accepts: after an acceptance they are another process's."""
+UNDECIDED = frozenset(["failed", "refused", "postponed", "partial", "key"])
+"""Those of them after which it goes on and may accept."""
+
+
 class Sign(NamedTuple):
     """From `time_us` on a pid is another process's than before."""
 
@@ -31,6 +38,20 @@ class Sign(NamedTuple):
     """Address and port of the connection that it is at: says nothing about an acceptance of that same one."""
     undecided: bool = False
     """It is still to accept: says nothing about the methods that worked before on its way there."""
+
+
+def signs(entry: SshdEntry, login: Optional[Login]) -> Iterator[tuple[int, Sign]]:
+    """What a line (None: a "fatal: …" of any other wording) says of whose process a pid is."""
+    listener = login.details.get("sessionPid") if login else None
+    pid = entry.pid if listener is None else int(listener)
+    if pid is None:
+        return
+    if login is None or login.ends or listener is not None:
+        yield pid, Sign(entry.time_us)
+    elif login.kind in ENDS:
+        yield pid, Sign(entry.time_us, undecided=login.kind in UNDECIDED)
+    if login is not None and login.source is not None and login.port is not None:
+        yield pid, Sign(entry.time_us, (login.source, login.port))
 
 
 class Acceptances:
@@ -78,6 +99,13 @@ class Acceptances:
         return any(
             first.time_us < sign.time_us <= last.time_us and not sign.undecided and sign.connection != connection
             for sign in self._signs_of.get(last.pid or 0, ())
+        )
+
+    def over_between(self, pid: int, first_ms: int, last_ms: int) -> bool:
+        """Did the process `pid` end between two times, as far as its lines say?"""
+        return any(
+            first_ms * 1000 < sign.time_us <= last_ms * 1000 and not sign.undecided and sign.connection is None
+            for sign in self._signs_of.get(pid, ())
         )
 
     def openers(self, session: Session) -> list[Acceptance]:

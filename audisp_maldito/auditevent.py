@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from . import sshd
 from .model import Action, Login, SshdEntry
-from .patterns import is_address
+from .particulars import UNKNOWN, UNKNOWN_SOURCE, Document, factor_data, is_own, login_data, place_details, source_of
 from .session import (
     NOBODYS,
     Acceptance,
@@ -24,12 +23,10 @@ from .session import (
     Told,
 )
 from .stamp import identifier, rfc3339
-from .tracker import CONTESTED
 from .trust import Identity, Policy
+from .verdict import CONTESTED
 
 SCHEMA = 1
-UNKNOWN = "unknown"
-Document = dict[str, Any]
 
 
 class Author:
@@ -58,13 +55,13 @@ class Author:
 
     def failed(self, entry: SshdEntry, login: Login, tries: int) -> Document:
         """A UserLogin that did not come about; `tries` is which of its connection's attempts it was, 0 if not known."""
-        data = _login_data(login)
+        data = login_data(login)
         if tries:
             data["Try"] = tries
         if login.reason:
             data["Reason"] = login.reason
         document = self._login_document(entry, login, None, "failed", data)
-        _place_details(document, login)
+        place_details(document, login)
         return document
 
     def gap(self, first: str, last: str, count: int, reason: str, at_ms: int) -> Document:
@@ -83,12 +80,19 @@ class Author:
         acceptance = told.acceptance
         who = acceptance.who
         if told.contested:
-            who = Identity(None, who.ca_trust, CONTESTED)
-        data = _login_data(acceptance.login)
+            reason = told.session.reason if told.session is not None else None
+            who = Identity(None, who.ca_trust, reason or CONTESTED)
+        data = login_data(acceptance.login)
+        if acceptance.factors:
+            data["Factors"] = [factor_data(factor) for factor in acceptance.factors]
         if who.ca_trust:
             data["CATrust"] = who.ca_trust
         if who.reason:
             data["Reason"] = who.reason
+        if who.source:
+            data["IdentitySource"] = who.source
+        if told.session is not None and told.session.confirmed_by:
+            data["ConfirmedBy"] = list(told.session.confirmed_by)
         if told.contested:
             data["contested"] = sorted(rival.login.text for rival in told.contested)
         return self._login_document(acceptance.entry, acceptance.login, who.person, "succeeded", data, told.session)
@@ -109,7 +113,7 @@ class Author:
             audit_id,
             audit_id,
             rfc3339(entry.time_us, 1_000_000),
-            _source(login),
+            source_of(login),
             {
                 "loggedAs": UNKNOWN if login.user is None else login.user,
                 "pid": entry.pid_text or str(entry.pid),
@@ -120,7 +124,7 @@ class Author:
         document["component"] = "sshd"
         if session is not None:
             document["metadata"]["extra"]["session"] = str(session.ses)
-        if _is_own(login.source):
+        if is_own(login.source, self._policy):
             data["fromSelf"] = True
         if self._policy.untimed:
             data["Trusted"] = False
@@ -135,9 +139,12 @@ class Author:
         )
         document["component"] = "sshd"
         document["metadata"]["extra"]["session"] = str(session.ses)
-        document["data"] = {"Reason": session.reason}
+        data: dict[str, Any] = {"Reason": session.reason}
+        if session.testimony is not None:
+            data["Testimony"] = session.testimony.told()
         if self._policy.untimed:
-            document["data"]["Trusted"] = False
+            data["Trusted"] = False
+        document["data"] = data
         return document
 
     def _logout(self, told: LogoutTold) -> Document:
@@ -175,7 +182,7 @@ class Author:
     # Actions
 
     def _action(self, told: ActionTold) -> Document:
-        session, action, candidates = told
+        session, action, candidates = told.session, told.action, told.candidates
         root = session.root
         ssh = root.state is not NOBODYS
         document = self._document(
@@ -196,7 +203,9 @@ class Author:
             data["candidates"] = sorted(names)
         if root.acceptance is None and root.reason is not None:
             data["Reason"] = root.reason
-        if root.acceptance is not None and _is_own(root.acceptance.login.source):
+        if told.detached:
+            data["detached"] = True
+        if root.acceptance is not None and is_own(root.acceptance.login.source, self._policy):
             data["fromSelf"] = True
         if self._policy.untimed:
             data["Trusted"] = False
@@ -209,14 +218,14 @@ class Author:
         acceptance: Optional[Acceptance] = session.root.acceptance
         if acceptance is not None:
             person = acceptance.who.person
-            return _source(acceptance.login), {
+            return source_of(acceptance.login), {
                 "loggedAs": acceptance.login.user or UNKNOWN,
                 "pid": str(acceptance.pid),
                 "userID": person or UNKNOWN,
             }
         account = session.account or (UNKNOWN if session.auid is None else str(session.auid))
         pid = session.root.pid if session.root.pid is not None else session.pid
-        return _UNKNOWN_SOURCE, {
+        return UNKNOWN_SOURCE, {
             "loggedAs": account,
             "pid": UNKNOWN if pid is None else str(pid),
             "userID": UNKNOWN,
@@ -238,62 +247,6 @@ class Author:
             "component": "auditd",
             "target": self._target,
         }
-
-
-_UNKNOWN_SOURCE = {"type": "IP", "value": UNKNOWN, "extra": {"port": UNKNOWN}}
-
-
-def _source(login: Login) -> dict[str, Any]:
-    if login.source is None:
-        source: dict[str, Any] = {"type": "IP", "value": UNKNOWN}
-        if login.details.get("error") == "certificate invalid":
-            source["extra"] = {"port": UNKNOWN}  # the original's only refusal that says so
-    else:
-        source = {"type": "IP" if is_address(login.source) else "host", "value": login.source}
-    if login.port is not None:
-        source["extra"] = {"port": login.port}
-    return source
-
-
-def _is_own(source: Optional[str]) -> bool:
-    """Loopback is this host whatever its interfaces are."""
-    return source is not None and (source == "::1" or (source.startswith("127.") and is_address(source)))
-
-
-def _login_data(login: Login) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    if login.fingerprint is not None:
-        hash_name, _, digest = login.fingerprint.partition(":")
-        data["Alg"] = f"{login.alg} {hash_name}"
-        data["SSHKeySum"] = digest
-    if login.serial is not None:
-        data["Serial"] = login.serial
-    if login.ca is not None:
-        data["CA"] = f"CA {login.ca_alg} {login.ca}"
-    if login.key_id is not None:
-        data["KeyID"] = login.key_id
-    if login.key_id_cut is not None:
-        data["KeyIDTruncated"] = login.key_id_cut
-    if login.method is not None:
-        data["Method"] = login.method
-    if login.invalid_user:
-        data["InvalidUser"] = True
-    if login.info is not None:
-        data["Info"] = login.info
-    return data
-
-
-def _place_details(document: Document, login: Login) -> None:
-    """A row's further fields stand where the Go original has them, which data/sshd.yaml says."""
-    data = document.setdefault("data", {})
-    places = {"data": data, "subjects": document["subjects"], "metadata": document["metadata"]["extra"]}
-    for name, value in login.details.items():
-        place = places.get(sshd.place(name))
-        if place is not None:
-            place[name] = value
-    document["data"] = dict(sorted(data.items()))
-    if not data:
-        del document["data"]
 
 
 def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:

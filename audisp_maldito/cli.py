@@ -29,6 +29,10 @@ EXAMPLES = """examples:
     ausearch --raw -ts today | maldito parse
   check a configuration before auditd is told to reload:
     maldito check-config /etc/audisp-maldito/config.yaml
+  have every command of every session recorded, and outgoing connections too:
+    maldito rules install network
+  why do I see nothing?
+    maldito doctor
 """
 
 
@@ -88,6 +92,17 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-config", help="say what is wrong with a configuration, or nothing")
     check.add_argument("file", metavar="FILE", nargs="?", help="default: /etc/audisp-maldito/config.yaml")
     check.set_defaults(run=_check_config)
+
+    rules = commands.add_parser("rules", help="have what people do recorded: install, check or remove our audit rules")
+    rules.add_argument("action", choices=("install", "check", "remove"))
+    rules.add_argument("set", nargs="*", help="with install, beside the base set: network, ptrace, containers ...")
+    rules.add_argument("--quiet", action="store_true", help="say nothing of what was done")
+    rules.set_defaults(run=_rules)
+
+    doctor = commands.add_parser("doctor", help="what on this host keeps it from working, each with its fix")
+    doctor.add_argument("--json", action="store_true", help="one object for each finding")
+    doctor.add_argument("--config", metavar="FILE", help="default: the one that auditd gives the plugin")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 
@@ -104,6 +119,18 @@ def _check_config(arguments: argparse.Namespace) -> int:
     config.load(path)
     print(f"{path}: good")
     return 0
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    from . import rules
+
+    return rules.main(arguments.action, arguments.set, arguments.quiet)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from . import doctor
+
+    return doctor.main(arguments.config, arguments.json)
 
 
 def _parse(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Optional
 
 from ._native import Assembler, Event
-from . import normalize, sshd
+from . import normalize, sshd, testimony
 from .attempts import Attempts, FailedLogin
 from .auditevent import Author, Document
 from .fit import fitted
@@ -39,7 +39,7 @@ class Engine:
         self._notices: list[tuple[str, str]] = []
         self._counts = dict.fromkeys(
             ("documents", "actions", "sshd_entries", "sshd_entries_unreadable", "sshd_entries_other", "forgeries",
-             "logins_untrusted_ca", "logins_cut", "gaps", "events_lost"), 0)  # fmt: skip
+             "logins_untrusted_ca", "logins_cut", "testimonies", "gaps", "events_lost"), 0)  # fmt: skip
 
     def feed(self, data: bytes, now: float) -> list[bytes]:
         """Audit records as auditd writes them, in chunks of any size."""
@@ -49,6 +49,11 @@ class Engine:
         """Events already assembled, in the order in which they shall be told."""
         told: list[Told] = []
         for event in events:
+            if event.session is None:
+                evidence = testimony.read(event)
+                if evidence is not None:
+                    self._counts["testimonies"] += 1
+                    self._tracker.testified(evidence)
             told += self._event(normalize.action(event), now)
         return self._write(told)
 
@@ -60,10 +65,12 @@ class Engine:
             self._counts["sshd_entries_unreadable"] += 1
             return []
         login = sshd.parse(text, entry.size)
+        worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
         if login is None:
             self._counts["sshd_entries_other"] += 1
+            if text.startswith("fatal: ") and worth not in (Grade.FORGED, Grade.CHILD):
+                self._tracker.heard(entry, None, now)
             return []
-        worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
         proves = login.kind in ("accepted", "partial")
         if worth in (Grade.FORGED, Grade.CHILD) or (proves and worth is Grade.REFUSAL):
             if login.kind in CLAIMS:
@@ -77,6 +84,8 @@ class Engine:
             return self._failed(self._attempts.take(entry, login, now)) + self._write(
                 self._tracker.accepted(entry, login, now, scope)
             )
+        if login.kind == "partial" and worth is Grade.ACCEPTANCE:
+            self._tracker.partial(entry, login)
         self._tracker.heard(entry, login, now)
         return [] if entry.past else self._failed(self._attempts.take(entry, login, now))
 
@@ -158,7 +167,7 @@ class Engine:
         who = told.acceptance.who
         if told.contested:
             self._notice(f"contested {told.acceptance.pid}", f"contested login of {login.user!r:.100}: nobody is named")
-        if who.ca_trust == "untrusted":
+        if "untrusted" in (who.ca_trust, *(factor.who.ca_trust for factor in told.acceptance.factors)):
             self._counts["logins_untrusted_ca"] += 1
             self._notice("untrusted ca", f"a certificate of an untrusted CA logged in as {login.user!r:.100}")
         if login.key_id_cut is not None:

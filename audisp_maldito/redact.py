@@ -19,6 +19,8 @@ from .model import Action
 
 _TABLE = tables.load("secrets")
 _TYPED = frozenset(["TTY", "USER_TTY"])
+_COMMANDS = frozenset(["USER_CMD", "ANOM_EXEC"])
+"""Their object is a command line."""
 _DEPTH = 3
 """`sh -c "ssh host 'sh -c …'"` is as deep as anybody quotes."""
 PATTERN_LENGTH = 200
@@ -122,12 +124,10 @@ class Redaction:
     def apply(self, action: Action) -> Action:
         """The Action without secrets; the same object where it has none."""
         changes: dict[str, Any] = {}
-        if action.type in _TYPED:
-            if self.typed and action.object.primary is not None:
-                changes["object"] = action.object._replace(primary=mark(action.object.primary))
-                changes["details"] = {name: value for name, value in action.details.items() if name != "keys"}
-        elif self.arguments:
+        if self.arguments and action.type not in _TYPED:
             changes = self._commands(action)
+        if self.typed and not _TYPED.isdisjoint(action.records):
+            changes.update(_without_keys(action))
         return action._replace(**changes) if changes else action
 
     def _commands(self, action: Action) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Redaction:
             title = self.line(action.title)
             if title != action.title:
                 changes["title"] = title
-        if action.type == "USER_CMD" and action.object.primary is not None:
+        if action.type in _COMMANDS and action.object.primary is not None:
             command = self.line(action.object.primary)
             if command != action.object.primary:
                 changes["object"] = action.object._replace(primary=command)
@@ -186,6 +186,14 @@ class Redaction:
             return word, "secret" if _is_secret(word[2:]) else ""
         word = _NAME.sub(_named, word)
         return _PREFIX.sub(_masked, _URL.sub(_masked, _HEADER.sub(_masked, word))), ""
+
+
+def _without_keys(action: Action) -> dict[str, Any]:
+    """What was typed stands in the object, if that decides what the event is, and in any case in the details."""
+    changes: dict[str, Any] = {"details": {name: value for name, value in action.details.items() if name != "keys"}}
+    if action.type in _TYPED and action.object.primary is not None:
+        changes["object"] = action.object._replace(primary=mark(action.object.primary))
+    return changes
 
 
 def _second(word: str) -> str:

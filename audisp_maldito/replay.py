@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 CLOSED = 1 << 20
 """Ids remembered so that a record met twice (overlapping rotated files) makes no second event."""
 DISORDER_MS = 2000
-"""auditd's `end_of_event_timeout`: no event ends later than this after it began."""
+"""auditd's `end_of_event_timeout`. A call that took longer (a stamp is that of its beginning) is told when it ended."""
 LATE_JOURNAL_US = 60_000_000
 """How much later than auditd a boot's first journal entry may be stamped while the clock is not set yet."""
 

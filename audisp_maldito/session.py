@@ -57,7 +57,7 @@ class Session:
     """One audit session. `root` is itself, or the SSH session whose heir it is; only a root has a state of its own."""
 
     __slots__ = (
-        "account", "acceptance", "actions", "auid", "contested", "due", "ended", "event_id", "first_nameless",
+        "account", "acceptance", "actions", "auid", "confirmed_by", "contested", "due", "ended", "ended_ms", "event_id", "first_nameless",
         "flowing", "give_up", "held", "inherited", "last_nameless", "lineage", "pid", "reason", "root", "ses", "state",
         "testimony", "time_ms",
     )  # fmt: skip
@@ -83,9 +83,21 @@ class Session:
         self.first_nameless: Optional[str] = None
         self.last_nameless: Optional[str] = None
         self.testimony: Optional[Testimony] = None
-        self.lineage = Lineage()
+        """What the audit stream itself told of its login (Red Hat's OpenSSH)."""
+        self.confirmed_by: list[str] = []
+        """The audit records that agree with its acceptance."""
+        self.lineage: Optional[Lineage] = None
+        """Made when the first of its actions is told: most sessions are nobody's, and have none."""
         self.actions = 0
         self.ended = False
+        self.ended_ms = 0
+
+    def has_left(self, action: Action) -> bool:
+        """Of a root: is it known that the acting process does not descend from the monitor any more?"""
+        if self.lineage is None:
+            self.lineage = Lineage()
+        left = self.lineage.detached(action.pid, action.ppid, self.pid)
+        return left or (self.ended and action.pid != self.pid and action.time_ms > self.ended_ms)
 
 
 class LoginTold(NamedTuple):

@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 from ._native import Event, Record
 from .model import UNSET, Login
+from .sshd import CUT_BYTES
 
 TYPES = frozenset(["USER_AUTH", "CRYPTO_KEY_USER", "CRYPTO_SESSION"])
 PATIENCE_MS = 150_000
@@ -109,6 +110,11 @@ class Testimony:
     def __init__(self, evidence: list[Evidence]) -> None:
         self.evidence = evidence
 
+    @property
+    def time_ms(self) -> int:
+        """When it began."""
+        return self.evidence[0].time_ms
+
     def login(self) -> Optional[Login]:
         """The login that it tells of, in the form of an acceptance; None if it tells of no key."""
         known: dict[str, str] = {}
@@ -118,11 +124,20 @@ class Testimony:
             return None
         certificate = "key_id" in known and "ca" in known
         return Login(
-            row="audit", kind="accepted", method="publickey", text=self._text(known), user=known.get("account"),
+            row="audit", kind="accepted", method="publickey", text=self._text(), user=known.get("account"),
             source=known.get("address"), port=known.get("port"), fingerprint=known["fingerprint"],
             key_id=known["key_id"] if certificate else None, serial=known.get("serial") if certificate else None,
             ca=known["ca"] if certificate else None, ca_alg=known.get("ca_alg") if certificate else None,
         )  # fmt: skip
+
+    def told(self) -> list[str]:
+        """Each record in a line, for people."""
+        return [_told(one) for one in self.evidence]
+
+    def _text(self) -> str:
+        """Short whatever it holds, since what is as long as sshd's longest line counts as cut."""
+        data = "; ".join(self.told()).encode("utf-8", "surrogateescape")
+        return data[: CUT_BYTES - 10].decode("utf-8", "ignore")
 
     def confirms(self, factors: list[Login]) -> list[str]:
         """Ids of the records that say of the login's keys what sshd's lines say."""
@@ -155,14 +170,6 @@ class Testimony:
         whole = {(f.key_id, f.serial, f.ca) for f in factors if f.method == "publickey" and f.key_id is not None}
         return bool(told) and not whole <= told
 
-    def _text(self, known: dict[str, str]) -> str:
-        """Short whatever it holds: only sshd's own lines are judged by their length."""
-        certificate = f" ID {known['key_id']:.150} CA {known.get('ca', 'unknown'):.60}" if "key_id" in known else ""
-        return (
-            f"audit {self.evidence[-1].id}: {known.get('account', 'unknown'):.100} from {known.get('address', 'unknown'):.60}"
-            f" port {known.get('port', 'unknown'):.10} {known['fingerprint']:.60}{certificate}"
-        )
-
 
 class Testimonies:
     """Evidence by pid, until the pid's LOGIN. Bounded."""
@@ -184,6 +191,19 @@ class Testimonies:
         """What was said about the connection whose LOGIN came at `time_ms`; the pid begins anew."""
         known = [one for one in self._of_pid.pop(pid, []) if 0 <= time_ms - one.time_ms <= PATIENCE_MS]
         return Testimony(known) if known else None
+
+
+def _told(one: Evidence) -> str:
+    said = (
+        ("account", one.account),
+        ("key", one.fingerprint),
+        ("key id", one.key_id),
+        ("serial", one.serial),
+        ("CA", one.ca),
+        ("from", one.address),
+        ("port", one.port),
+    )
+    return f"audit {one.id}: " + ", ".join(f"{name} {value:.200}" for name, value in said if value is not None)
 
 
 def _name(name: str) -> bytes:

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from .acceptances import GIVE_UP, Acceptances, Sign
+from .acceptances import GIVE_UP, Acceptances, Sign, signs
 from .model import UNSET, Action, Login, SshdEntry
+from .partials import Partials
 from .session import (
     BOUND,
     NAMELESS,
@@ -40,7 +41,9 @@ from .session import (
     Told,
 )
 from .sessions import Sessions
-from .trust import Policy, identity
+from .testimony import Evidence, Testimonies
+from .trust import Policy, judge
+from .verdict import Verdict, verdict
 
 SETTLE = 1.0
 """Seconds the journal is given to bring a second, contradicting acceptance."""
@@ -50,12 +53,6 @@ HELD_BYTES = 16 << 20
 SESSIONS = 65_536
 """Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
 
-ENDS = frozenset(["failed", "refused", "closing", "connection"])
-"""Kinds of line that a monitor writes only before it accepts: after an acceptance they are another process's."""
-
-NO_ACCEPTANCE = "no acceptance of this session's login was found in the journal"
-CONTESTED = "several different acceptances for one login: at least one of them is forged"
-
 
 class Tracker:
     """The state machine above. Methods answer what can be told now, in order."""
@@ -63,6 +60,8 @@ class Tracker:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._acceptances = Acceptances()
+        self._partials = Partials()
+        self._testimonies = Testimonies()
         self._sessions = Sessions(SESSIONS)
         self._waiting: dict[Session, None] = {}
         self._read_to = float("-inf")
@@ -80,7 +79,8 @@ class Tracker:
         if acceptance is None:
             self._counts["acceptances_twice"] += 1
             return told
-        acceptance.who = identity(login, self._policy)
+        partials = self._partials.take(entry, login, self._acceptances)
+        acceptance.who, acceptance.factors = judge(login, partials, self._policy)
         self._counts["acceptances"] += 1
         if self._policy.untimed:
             self._acceptances.told(acceptance)
@@ -90,14 +90,18 @@ class Tracker:
             self._wait(session, now, flowing=True)
         return told
 
-    def heard(self, entry: SshdEntry, login: Login, now: float) -> None:
+    def partial(self, entry: SshdEntry, login: Login) -> None:
+        """One of several methods worked: a line that counts as an acceptance would."""
+        self._partials.add(entry, login)
+
+    def heard(self, entry: SshdEntry, login: Optional[Login], now: float) -> None:
         """Any other line of a monitor's: may be a sign that its process no longer handles the connection it accepted."""
-        if entry.pid is None:
-            return
-        if login.ends or login.kind in ENDS:
-            self._acceptances.ended(entry.pid, Sign(entry.time_us), now)
-        elif login.source is not None and login.port is not None:
-            self._acceptances.ended(entry.pid, Sign(entry.time_us, (login.source, login.port)), now)
+        for pid, sign in signs(entry, login):
+            self._acceptances.ended(pid, sign, now)
+
+    def testified(self, evidence: Evidence) -> None:
+        """What the audit stream itself says of a login, before its LOGIN."""
+        self._testimonies.add(evidence)
 
     def done(self, action: Action, now: float) -> list[Told]:
         """One audit event of a set session, LOGIN included."""
@@ -197,6 +201,9 @@ class Tracker:
         session.pid = start.pid
         session.time_ms = action.time_ms
         session.event_id = action.id
+        testimony = self._testimonies.take(start.pid, action.time_ms)
+        if testimony and not self._acceptances.over_between(start.pid, testimony.time_ms, action.time_ms):
+            session.testimony = testimony
         # From now on the pid is another connection's, or no monitor's at all; of this LOGIN itself it proves nothing.
         self._acceptances.ended(start.pid, Sign(action.time_ms * 1000 + 1), now)
         exe = start.exe and _undeleted(start.exe)
@@ -218,7 +225,7 @@ class Tracker:
         if not self._policy.untimed:
             return []
         first = self._acceptances.first_in(session.pid)
-        return self._bind(session, first) if first is not None else self._give_up(session)
+        return self._bind(session, first) if first is not None else self._judge(session, [])
 
     def _wait(self, session: Session, now: float, flowing: bool) -> None:
         session.state = WAITING
@@ -242,17 +249,24 @@ class Tracker:
         """`settled`: the journal is read far enough to know all candidates. `final`: it has waited long enough."""
         candidates = [a for a in self._acceptances.openers(session) if self._opened_by(a) is session]
         if not candidates:
-            return self._give_up(session) if final else []
+            return self._judge(session, []) if final else []
         if not settled:
             return self._release(session)
-        if len({a.login.text for a in candidates}) > 1:
-            return self._contest(session, candidates)
-        return self._bind(session, candidates[0])
+        return self._judge(session, candidates)
+
+    def _judge(self, session: Session, candidates: list[Acceptance]) -> list[Told]:
+        found = verdict(session, candidates, self._policy)
+        if found.acceptance is not None:
+            return self._bind(session, found.acceptance)
+        if found.contested:
+            return self._contest(session, candidates, found)
+        return self._give_up(session, found)
 
     def _bind(self, session: Session, acceptance: Acceptance) -> list[Told]:
         del self._waiting[session]
         session.state = BOUND
         session.acceptance = acceptance
+        session.testimony = None
         self._counts["sessions_bound"] += 1
         told = self._take(acceptance, session, [])
         if session.first_nameless is not None:
@@ -260,22 +274,22 @@ class Tracker:
             told.append(IdentityTold(session))
         return told + self._release(session)
 
-    def _contest(self, session: Session, candidates: list[Acceptance]) -> list[Told]:
+    def _contest(self, session: Session, candidates: list[Acceptance], found: Verdict) -> list[Told]:
         del self._waiting[session]
         session.state = NAMELESS
-        session.reason = CONTESTED
-        session.contested = candidates
+        session.reason = found.reason
+        session.contested = found.contested
         self._counts["sessions_contested"] += 1
         told: list[Told] = []
         for acceptance in candidates:
-            told += self._take(acceptance, session, candidates)
+            told += self._take(acceptance, session, found.contested)
         return told + self._release(session)
 
-    def _give_up(self, session: Session) -> list[Told]:
+    def _give_up(self, session: Session, found: Verdict) -> list[Told]:
         del self._waiting[session]
         session.state = NAMELESS
         first_time = session.reason is None
-        session.reason = NO_ACCEPTANCE
+        session.reason = found.reason
         if not first_time:
             return self._release(session)
         self._counts["sessions_nameless"] += 1
@@ -310,9 +324,9 @@ class Tracker:
         if root.state is not BOUND:
             root.first_nameless = root.first_nameless or action.id
             root.last_nameless = action.id
-        told: list[Told] = [ActionTold(session, action, [])]
+        told: list[Told] = [ActionTold(session, action, [], root.has_left(action))]
         if session is root and action.type == "USER_END" and action.pid == session.pid and not session.ended:
-            session.ended = True
+            session.ended, session.ended_ms = True, action.time_ms
             self._sessions.log_out(session)
             told.append(LogoutTold(session, action, session.actions))
         return told

@@ -8,15 +8,18 @@ acceptance needs all of transport, uid, exe and unit. Lines that cannot name any
 journald often loses exe and unit of a process that is gone: but never the uid.
 
 A certificate's key id is what its CA signed. Whoever can write an account's authorized_keys can add a CA of their own, so a
-key id names a person only under a CA that the host trusts for all accounts.
+key id names a person only under a CA that the host trusts for all accounts. Whose a plain key is only the operator can
+say (persons.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Optional
 
 from .model import Login, SshdEntry
+from .persons import Persons
 from .sshd import CUT_BYTES
 
 SSHD_PATHS = frozenset(
@@ -54,6 +57,14 @@ class Policy(NamedTuple):
     """Fingerprints ("SHA256:…") of the CAs whose key ids name people; None: not checked (`replay` without any)."""
     sessions: str = "all"
     max_document_bytes: int = 65536
+    persons: Optional[Persons] = None
+    """The operator's directory of keys (the identities file), where there is one."""
+    multi_factor: Optional[bool] = None
+    """Does sshd_config ask anybody for more than one method? None: not known."""
+    audit_identity: bool = False
+    """May the audit stream alone name somebody (Red Hat's OpenSSH), where the journal has no line?"""
+    addresses: frozenset[str] = frozenset()
+    """The host's own, beside loopback."""
     untimed: bool = False
     """Logins come without time (`--sshd-log`): matched first in, first out, and never trusted."""
 
@@ -93,22 +104,79 @@ class Identity(NamedTuple):
     person: Optional[str]
     ca_trust: Optional[str] = None
     reason: Optional[str] = None
+    source: Optional[str] = None
+    """Who says so where it is not the certificate's CA: "identities" (the operator's file), "audit"."""
+
+
+class Factor(NamedTuple):
+    """One of several methods that a login took, and whose it is by itself."""
+
+    login: Login
+    who: Identity
+
+
+ONE_LOGGED = "sshd_config asks some logins for several methods, and only the last is logged (LogLevel VERBOSE logs all)"
+
+
+def judge(login: Login, partials: Sequence[Login], policy: Policy) -> tuple[Identity, tuple[Factor, ...]]:
+    """Whose login it is after all its methods; and each of them, where there were several.
+
+    Whoever can forge one line beside a true one could add a key, so all keys of a login must be the same person's.
+    """
+    last = identity(login, policy)
+    if not partials:
+        if policy.multi_factor and last.person is None and login.method != "publickey":
+            last = last._replace(reason=f"{last.reason}; {ONE_LOGGED}")
+        return last, ()
+    factors = (*(Factor(partial, identity(partial, policy)) for partial in partials), Factor(login, last))
+    keys = [factor.who for factor in factors if factor.login.method == "publickey"]
+    nameless = next((who for who in keys if who.person is None), None)
+    if not keys:
+        who = last
+    elif nameless is not None:
+        who = nameless
+    elif len({who.person for who in keys}) > 1:
+        who = Identity(None, reason="the keys of this login are different persons'")
+    elif login.method != "publickey" and policy.multi_factor is False:
+        who = Identity(None, reason="a method before the last, though sshd_config asks nobody for more than one")
+    else:
+        who = keys[-1]
+    return who._replace(ca_trust=last.ca_trust), factors
 
 
 def identity(login: Login, policy: Policy) -> Identity:
-    """Who an accepted login is, by the certificate's key id under a trusted CA and by nothing else."""
+    """Who the key of one method is: by the operator's directory, by the key id under a trusted CA, by nothing else."""
     if len(login.text.encode("utf-8", "surrogateescape")) >= CUT_BYTES:
         return Identity(None, reason="the message may have been cut by sshd")
     if login.method != "publickey":
         return Identity(None, reason=f"{login.method} proves an account, not a person")
-    if login.key_id is None or login.ca is None:
+    certificate = login.key_id is not None and login.ca is not None
+    trust = _ca_trust(login, policy) if certificate else None
+    persons = _listed(login, trust, policy)
+    if persons:
+        if len(persons) > 1:
+            return Identity(None, trust, "the identities file names several persons for this login")
+        return Identity(persons.pop(), trust, source="identities")
+    if not certificate:
         return Identity(None, reason="a plain key that no identity is known for")
-    if policy.trusted_cas is None:
-        trust = "unchecked"
-    else:
-        trust = "trusted" if login.ca in policy.trusted_cas else "untrusted"
     if trust == "untrusted":
         return Identity(None, trust, "the certificate's CA is not trusted by this host")
     if not login.key_id:
         return Identity(None, trust, "the certificate's key id is empty")
     return Identity(login.key_id, trust)
+
+
+def _ca_trust(login: Login, policy: Policy) -> str:
+    if policy.trusted_cas is None:
+        return "unchecked"
+    return "trusted" if login.ca in policy.trusted_cas else "untrusted"
+
+
+def _listed(login: Login, trust: Optional[str], policy: Policy) -> set[str]:
+    """Everybody whom the operator's directory names: a key is whose it is, a key id only what its CA is."""
+    if policy.persons is None:
+        return set()
+    found = policy.persons.of_key(login.fingerprint) if login.fingerprint else set()
+    if trust in ("trusted", "unchecked") and login.ca is not None:
+        found |= policy.persons.of_certificate(login.ca, login.key_id or "")
+    return found

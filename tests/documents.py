@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every document must be, whatever test it comes from: one line of compact JSON, the original's keys in the original's
-order, nothing that data/event.schema.json does not describe.
+"""What every document must be, whatever test it comes from: one line of compact JSON, the original's keys in the
+original's order, nothing that data/event.schema.json does not describe.
 """
 
 from __future__ import annotations

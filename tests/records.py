@@ -25,13 +25,11 @@ def name(uid: int) -> str:
 
 
 def _ids(auid: int, uid: int) -> str:
-    return (
-        f"auid={auid} uid={uid} gid={uid} euid={uid} suid={uid} fsuid={uid} egid={uid} sgid={uid} fsgid={uid}"
-    )
+    return f"auid={auid} uid={uid} gid={uid} euid={uid} suid={uid} fsuid={uid} egid={uid} sgid={uid} fsgid={uid}"
 
 
 def _names(call: str, auid: int, uid: int) -> str:
-    roles = "UID GID EUID SUID FSUID EGID SGID FSGID".split()
+    roles = ["UID", "GID", "EUID", "SUID", "FSUID", "EGID", "SGID", "FSGID"]
     named = " ".join(f'{role}="{name(uid)}"' for role in roles)
     return f'\x1dARCH=x86_64 SYSCALL={call} AUID="{name(auid)}" {named}'
 
@@ -76,7 +74,9 @@ def login(
     return _event(stamp, records)
 
 
-def execute(stamp: str, pid: int, ses: int, command: list[str], auid: int = 1000, uid: int = 1000, ppid: int = 2) -> list[str]:
+def execute(
+    stamp: str, pid: int, ses: int, command: list[str], auid: int = 1000, uid: int = 1000, ppid: int = 2
+) -> list[str]:
     """execve of `command`, whose first word is looked for in /usr/bin."""
     exe = command[0] if "/" in command[0] else "/usr/bin/" + command[0]
     arguments = " ".join(f"a{number}={text(word)}" for number, word in enumerate(command))
@@ -116,6 +116,6 @@ def user(
     """A user-space record (USER_END, CRED_DISP …): one line, an event of its own."""
     return [
         f"type={kind} msg=audit({stamp}): pid={pid} uid={uid} auid={auid} ses={ses} subj=unconfined msg='op={op} "
-        f'grantors=pam_permit acct={text(acct)} exe={text(exe)} hostname=192.0.2.7 addr=192.0.2.7 terminal=ssh '
-        f"res={res}'\x1dUID=\"{name(uid)}\" AUID=\"{name(auid)}\""
+        f"grantors=pam_permit acct={text(acct)} exe={text(exe)} hostname=192.0.2.7 addr=192.0.2.7 terminal=ssh "
+        f'res={res}\'\x1dUID="{name(uid)}" AUID="{name(auid)}"'
     ]

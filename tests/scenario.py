@@ -3,14 +3,15 @@
 
     # words for the reader
     policy trusted_cas=SHA256:Company units_required=no   before the first input; else the defaults below hold
+    person SHA256:Bob bob@example.org   the operator's identities file has it (from here on); SHA256:CA/GLOB: a pattern
     @1000                      the clock: seconds, audit stamps and journal times are taken from it (1000 to begin with)
     @+1.5                      it moves on; the journal has been read to its end, and time has its effects
     @+6 stalled                it moves on, and nobody could read the journal
     sshd[71] uid=1000 exe= unit=cron.service ses=5 time=-0.2: MESSAGE
-                               a journal entry; without a word a true monitor's (uid=0 exe=/usr/sbin/sshd unit=ssh.service
-                               transport=syslog), `exe=` has none, time is relative to the clock; past=yes: older than the
-                               plugin's own start; line_break=yes
-    LOGIN pid=71 ses=5         what pam_loginuid writes; auid=1000 old-ses= exe=/usr/sbin/sshd uid=0 res=1; exe= for none
+                               a journal entry; without a word a true monitor's (uid=0 exe=/usr/sbin/sshd
+                               unit=ssh.service transport=syslog), `exe=` has none, time is relative to the clock;
+                               past=yes: older than the plugin's own start; line_break=yes
+    LOGIN pid=71 ses=5         what pam_loginuid writes; auid=1000 old-ses= exe=/usr/sbin/sshd uid=0 res=1
     EXEC pid=80 ses=5: ls -l   auid=1000 uid=1000 ppid=
     END pid=71 ses=5           USER_END by sshd's monitor; so do CRED_DISP, USER_START, USER_CMD …; exe=/usr/bin/sudo
     type=… or node=…           an audit record as it is; {stamp} is a new stamp, {same} the last one again
@@ -23,7 +24,8 @@
     >! counter forgeries=1     counters at this point
 
 {lf}, {cr}, {esc}, {gs} stand for those control characters, {pad 500} for as many blanks ({pad 500 x}: x) as make the
-MESSAGE 500 bytes long. A mark (see MARKS) must be expected when it is there; other keys are compared where they are given.
+MESSAGE 500 bytes long. A mark (see MARKS) must be expected when it is there; other keys are compared where they are
+given.
 """
 
 from __future__ import annotations
@@ -35,13 +37,14 @@ from typing import Any, Callable, Optional, Union
 from audisp_maldito._native import Assembler
 from audisp_maldito.engine import Engine
 from audisp_maldito.model import SshdEntry
+from audisp_maldito.persons import KeyIdPattern, Persons
 from audisp_maldito.trust import Policy
 
 from . import documents, records
 
 BOOT = "5f2e6c30c1d14ac8b2b3c1a6a2f3c9d1"
 COMPANY = "SHA256:Company"
-MARKS = ("contested", "inherited", "candidates", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted")
+MARKS = ("contested", "inherited", "candidates", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted", "detached", "Factors", "IdentitySource", "ConfirmedBy")
 CONTROLS = {"{lf}": "\n", "{cr}": "\r", "{esc}": "\x1b", "{gs}": "\x1d"}
 
 _ENTRY = re.compile(r"sshd\[(\d+)\]((?: \w+=\S*)*): (.*)")
@@ -60,6 +63,8 @@ class Scenario:
         self._lines = list(enumerate(text.splitlines(), 1))
         self._assembler = assembler
         self._policy = Policy(host="web1", machine_id="mid", trusted_cas=frozenset([COMPANY]))
+        self._keys: dict[str, str] = {}
+        self._patterns: list[KeyIdPattern] = []
         self._engine: Optional[Engine] = None
         self._clock = 1000.0
         self._serial = 100
@@ -93,6 +98,8 @@ class Scenario:
             return
         if word == "policy":
             self._set_policy(_pairs(line.partition(" ")[2]))
+        elif word == "person":
+            self._listed(*line.split()[1:])
         elif word == ">!":
             self._check_counters(line)
         elif word.startswith("@"):
@@ -127,11 +134,23 @@ class Scenario:
                 values[key] = None if value == "unchecked" else frozenset(value.split(",")) - {""}
             elif key in ("sshd_paths", "sshd_units"):
                 values[key] = type(getattr(self._policy, key))(value.split(","))
-            elif key in ("units_required", "untimed"):
+            elif key == "addresses":
+                values[key] = frozenset(value.split(","))
+            elif key in ("units_required", "untimed", "multi_factor", "audit_identity"):
                 values[key] = value == "yes"
             else:
                 values[key] = type(getattr(self._policy, key))(value)
         self._policy = self._policy._replace(**values)
+
+    def _listed(self, key: str, person: str) -> None:
+        ca, slash, glob = key.partition("/")
+        if slash:
+            self._patterns.append(KeyIdPattern(ca, glob, person))
+        else:
+            self._keys[key] = person
+        self._policy = self._policy._replace(persons=Persons(self._keys, self._patterns))
+        if self._engine is not None:
+            self._engine.reconfigure(self._policy)
 
     def _check_counters(self, line: str) -> None:
         stats = self.engine.stats()
@@ -196,7 +215,9 @@ class Scenario:
     def _compare(self, expected: list[str], number: int) -> None:
         found, self._found = self._found, []
         shown = "\n".join("> " + show(document) for document in found)
-        assert len(found) == len(expected), f"up to line {number}: {len(expected)} documents expected, there came:\n{shown}"
+        assert len(found) == len(expected), (
+            f"up to line {number}: {len(expected)} documents expected, there came:\n{shown}"
+        )
         for document, line in zip(found, expected):
             complaint = differs(document, line)
             assert complaint is None, f"up to line {number}: > {line}\n{complaint}; there came:\n{shown}"
@@ -255,6 +276,8 @@ def _said(document: documents.Document, key: str) -> Optional[str]:
         return extra.get("session") if login else str(document["metadata"]["auditId"])
     if key == "contested" and key in data:
         return str(len(data[key]))
+    if key == "Factors" and key in data:
+        return ",".join(":".join(filter(None, (f["Method"], f.get("KeyID", f.get("SSHKeySum"))))) for f in data[key])
     for place in (data, document["subjects"], extra, document):
         if key in place:
             return _text(place[key])

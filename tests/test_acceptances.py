@@ -25,7 +25,9 @@ def test_window() -> None:
     store = Acceptances()
     store.add(entry(71, 1000), login(), 0.0, None)
 
-    found = [persons(store, pid, time) for pid, time in ((71, 999.5), (71, 999.499), (71, 1030), (71, 1030.001), (72, 1000))]
+    found = [
+        persons(store, pid, time) for pid, time in ((71, 999.5), (71, 999.499), (71, 1030), (71, 1030.001), (72, 1000))
+    ]
     assert found == [["alice@example.org"], [], ["alice@example.org"], [], []]
 
 

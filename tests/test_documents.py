@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import jsonschema
 import pytest
@@ -36,7 +37,9 @@ def test_it_is_a_schema() -> None:
 @pytest.mark.parametrize(("path", "schema"), every_key(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_key_is_described(path: str, schema: dict[str, Any]) -> None:
     """A reader of a document finds what each key means."""
-    described = DEFINITIONS[schema["$ref"].rpartition("/")[2]] if "$ref" in schema and "description" not in schema else schema
+    described = (
+        DEFINITIONS[schema["$ref"].rpartition("/")[2]] if "$ref" in schema and "description" not in schema else schema
+    )
 
     assert described.get("description", "").endswith((".", "?"))
 
@@ -61,7 +64,10 @@ def test_places_of_sshds_details() -> None:
 
 
 DOCUMENT: dict[str, Any] = {
-    "metadata": {"auditId": "5", "extra": {"schema": 1, "eventId": "1.000:2", "seq": 1, "action": "x", "object": {}, "type": "LOGIN"}},
+    "metadata": {
+        "auditId": "5",
+        "extra": {"schema": 1, "eventId": "1.000:2", "seq": 1, "action": "x", "object": {}, "type": "LOGIN"},
+    },
     "type": "UserAction",
     "loggedAt": "1970-01-01T00:00:01Z",
     "source": {"type": "IP", "value": "unknown"},
@@ -72,7 +78,9 @@ DOCUMENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["", "metadata", "metadata.extra", "source", "subjects", "target", "metadata.extra.object"])
+@pytest.mark.parametrize(
+    "path", ["", "metadata", "metadata.extra", "source", "subjects", "target", "metadata.extra.object"]
+)
 def test_stray_keys(path: str) -> None:
     """At every level of a document."""
     jsonschema.validate(DOCUMENT, SCHEMA)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Go original's own test lines through `replay --sshd-log`: its consumers get what they got, but for what is listed here
-and, with the same reasons, in docs/differences.md.
+"""The Go original's own test lines through `replay --sshd-log`: its consumers get what they got, but for what is listed
+here and, with the same reasons, in docs/differences.md.
 """
 
 from __future__ import annotations

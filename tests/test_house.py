@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the house that a reader of one file cannot see: who may import whom, who has a clock, who does I/O, how long a
-file may be. The table of arrows is that of ARCHITECTURE.md.
+"""The rules of the house that a reader of one file cannot see: who may import whom, who has a clock, who does I/O, how
+long a file may be. The table of arrows is that of ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
@@ -33,7 +33,8 @@ ARROWS = {
     "messages": "model patterns",
     "patterns": "",
     "sshd": "model patterns tables vis",
-    "trust": "model sshd",
+    "persons": "",
+    "trust": "model persons sshd",
     "names": "tables",
     "fields": "_native names tables",
     "arguments": "_native",
@@ -44,13 +45,19 @@ ARROWS = {
     "objects": "fields model names paths tables",
     "normalize": "_native arguments details fields model names objects paths sockaddr stamp tables",
     "redact": "model tables",
-    "session": "model trust",
+    "lineage": "",
+    "testimony": "_native model sshd",
+    "session": "lineage model testimony trust",
+    "sessions": "session",
     "acceptances": "model session",
-    "tracker": "acceptances model session trust",
+    "partials": "acceptances model",
+    "verdict": "model session testimony trust",
+    "tracker": "acceptances model partials session sessions testimony trust verdict",
     "attempts": "model",
     "fit": "jsonline",
-    "auditevent": "model patterns session sshd stamp tracker trust",
-    "engine": "_native attempts auditevent fit model normalize session sshd tracker trust",
+    "particulars": "model patterns sshd trust",
+    "auditevent": "model particulars session stamp trust verdict",
+    "engine": "_native attempts auditevent fit model normalize session sshd testimony tracker trust",
     "replay": "_native engine model trust",
     "rootfile": "errors",
     "config": "errors rootfile trust",
@@ -66,27 +73,40 @@ ARROWS = {
     "cli": "__init__ _native config errors journal jsonline model normalize plugin replay",
     "__main__": "cli",
 }
-PURE = (
-    "model jsonline stamp vis patterns sshd trust fields arguments paths sockaddr details objects normalize session acceptances "
-    "tracker attempts fit auditevent engine replay"
-).split()
+PURE = [
+    "model", "jsonline", "stamp", "vis", "patterns", "sshd", "trust", "fields", "arguments", "paths", "sockaddr", "details",
+    "objects", "normalize", "session", "acceptances", "tracker", "attempts", "fit", "auditevent", "engine", "replay",
+    "persons", "lineage", "testimony", "sessions", "partials", "verdict", "particulars",
+]  # fmt: skip
 CLOCK = {"plugin"}
 """The loop reads the clock once a turn and hands it on."""
 CLOCK_CALLS = re.compile(
-    r"(time|_time)\.(time|time_ns|monotonic|monotonic_ns|perf_counter|sleep|localtime|gmtime|strftime)|(date|datetime)\.(now|utcnow|today)"
+    r"_?time\.(time|time_ns|monotonic|monotonic_ns|perf_counter|sleep|localtime|gmtime|strftime)"
+    r"|(date|datetime)\.(now|utcnow|today)"
 )
-INPUT_OUTPUT = {"os", "sys", "io", "socket", "select", "signal", "threading", "subprocess", "pathlib", "shutil", "tempfile", "time",
-                "logging", "syslog", "mmap", "fcntl", "random", "secrets", "queue", "asyncio", "glob"}  # fmt: skip
+INPUT_OUTPUT = {
+    "os", "sys", "io", "socket", "select", "signal", "threading", "subprocess", "pathlib", "shutil", "tempfile", "time",
+    "logging", "syslog", "mmap", "fcntl", "random", "secrets", "queue", "asyncio", "glob",
+}  # fmt: skip
 PURE_EXCEPTIONS = {
     "sockaddr": {"socket"},  # inet_ntop
     "patterns": {"socket"},  # inet_pton
 }
-FORBIDDEN_WORDS = re.compile(r"(Manager|Handler|Processor|Helper|Util|Utils|Factory|Info|Data|Context|Base)(?=[A-Z_]|$)")
+FORBIDDEN_WORDS = re.compile(
+    r"(Manager|Handler|Processor|Helper|Util|Utils|Factory|Info|Data|Context|Base)(?=[A-Z_]|$)"
+)
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 CODE = [
     path
-    for pattern in ("audisp_maldito/*.py", "audisp_maldito/*.pyx", "audisp_maldito/*.pxd", "csrc/*.[ch]", "tests/**/*.py", "scripts/*")
+    for pattern in (
+        "audisp_maldito/*.py",
+        "audisp_maldito/*.pyx",
+        "audisp_maldito/*.pxd",
+        "csrc/*.[ch]",
+        "tests/**/*.py",
+        "scripts/*",
+    )
     for path in ROOT.glob(pattern)
     if path.is_file()
 ]
@@ -105,7 +125,9 @@ def siblings(module: str) -> set[str]:
                 found.add(node.module)
             else:
                 names = {alias.name for alias in node.names}
-                found |= {name if (PACKAGE / f"{name}.py").exists() or name == "_native" else "__init__" for name in names}
+                found |= {
+                    name if (PACKAGE / f"{name}.py").exists() or name == "_native" else "__init__" for name in names
+                }
         elif isinstance(node, ast.Import):
             assert not any(alias.name.startswith("audisp_maldito") for alias in node.names)
     return found
@@ -156,7 +178,11 @@ def test_pure_modules(module: str) -> None:
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             imported.add((node.module or "").partition(".")[0])
-    calls = {node.func.id for node in ast.walk(tree(module)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
 
     assert imported & INPUT_OUTPUT <= PURE_EXCEPTIONS.get(module, set())
     assert not calls & {"open", "print", "input", "exec", "eval", "__import__"}
@@ -193,10 +219,12 @@ def test_stub_is_the_extension() -> None:
     classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
     functions = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
     constants = {ast.unparse(node.target) for node in stub.body if isinstance(node, ast.AnnAssign)}
-    public = {name for name in vars(_native) if not name.startswith("_") and not inspect.ismodule(getattr(_native, name))}
+    public = {
+        name for name in vars(_native) if not name.startswith("_") and not inspect.ismodule(getattr(_native, name))
+    }
 
     assert public - {"namedtuple"} == set(classes) | functions | constants
-    for name in {"Record", "Event", "Assembler"}:
+    for name in ("Record", "Event", "Assembler"):
         methods = {node.name for node in classes[name].body if isinstance(node, ast.FunctionDef)} - {"__init__"}
         assert methods == {member for member in vars(getattr(_native, name)) if not member.startswith("_")}
 
@@ -204,5 +232,9 @@ def test_stub_is_the_extension() -> None:
 def test_no_machine_of_ours() -> None:
     """Nothing of the place where this was written is in it."""
     ours = re.compile("/wo" + "rk/|fa" + "rm-")
-    found = [str(p) for p in [*CODE, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), ROOT / "Makefile"] if ours.search(p.read_text())]
+    found = [
+        str(p)
+        for p in [*CODE, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), ROOT / "Makefile"]
+        if ours.search(p.read_text())
+    ]
     assert found == []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small sample of `python3 -m tests.interleavings`, and the proof that it sees something: each defence that is taken away
-makes it find a wrong name.
+"""A small sample of `python3 -m tests.interleavings`, and the proof that it sees something: each defence that is taken
+away makes it find a wrong name.
 """
 
 from __future__ import annotations
@@ -41,24 +41,28 @@ def test_a_seed_is_a_world() -> None:
 
 def believe_everybody(patch: pytest.MonkeyPatch) -> None:
     """A3, A10: any sender."""
-    patch.setattr(engine, "grade", lambda entry, policy: Grade.ACCEPTANCE)
+    patch.setattr(engine, "grade", lambda *_: Grade.ACCEPTANCE)
 
 
 def believe_root(patch: pytest.MonkeyPatch) -> None:
     """A3: any unit."""
-    patch.setattr(engine, "grade", lambda entry, policy: Grade.ACCEPTANCE if entry.uid == 0 else Grade.CHILD)
+    patch.setattr(engine, "grade", lambda entry, _: Grade.ACCEPTANCE if entry.uid == 0 else Grade.CHILD)
 
 
 def believe_any_scope(patch: pytest.MonkeyPatch) -> None:
     """A line from session-3.scope for any session."""
     patch.setattr(
-        engine, "grade", lambda entry, policy: {Grade.SCOPED: Grade.ACCEPTANCE}.get(trust.grade(entry, policy), trust.grade(entry, policy))
+        engine,
+        "grade",
+        lambda entry, policy: {Grade.SCOPED: Grade.ACCEPTANCE}.get(
+            trust.grade(entry, policy), trust.grade(entry, policy)
+        ),
     )
 
 
 def believe_any_ca(patch: pytest.MonkeyPatch) -> None:
     """A1."""
-    patch.setattr(tracker, "identity", lambda login, policy: Identity(login.key_id or None))
+    patch.setattr(tracker, "identity", lambda login, _: Identity(login.key_id or None))
 
 
 def believe_cut_lines(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +88,7 @@ def take_the_last_acceptance(patch: pytest.MonkeyPatch) -> None:
 
 def see_no_end(patch: pytest.MonkeyPatch) -> None:
     """A7: an acceptance waits for whoever gets its pid."""
-    patch.setattr(acceptances, "_apply", lambda sign, acceptance: None)
+    patch.setattr(acceptances, "_apply", lambda *_: None)
 
 
 def take_any_time(patch: pytest.MonkeyPatch) -> None:
@@ -94,11 +98,15 @@ def take_any_time(patch: pytest.MonkeyPatch) -> None:
 
 def believe_any_login(patch: pytest.MonkeyPatch) -> None:
     """A4: whoever calls himself sshd."""
-    start = normalize._start  # noqa: SLF001
+    start = normalize._start
 
     def believed(*records: Any) -> Any:
         made = start(*records)
-        return None if made is None else made._replace(uid=0, exe="/usr/sbin/sshd" if "sshd" in (made.exe or "sshd") else made.exe)
+        return (
+            None
+            if made is None
+            else made._replace(uid=0, exe="/usr/sbin/sshd" if "sshd" in (made.exe or "sshd") else made.exe)
+        )
 
     patch.setattr(normalize, "_start", believed)
 
@@ -119,10 +127,10 @@ def end_with_anybody(patch: pytest.MonkeyPatch) -> None:
     """A late acceptance binds whichever session of its pid is the last."""
 
     def opened_by(self: Tracker, acceptance: Acceptance) -> Optional[Session]:
-        return next(iter(self._monitors.get(acceptance.pid, [])[-1:]), None)  # noqa: SLF001
+        return next(iter(self._monitors.get(acceptance.pid, [])[-1:]), None)
 
     patch.setattr(Tracker, "_opened_by", opened_by)
-    patch.setattr(Acceptance, "opens", lambda self, session: not self.taken)
+    patch.setattr(Acceptance, "opens", lambda self, _: not self.taken)
 
 
 def rename_at_will(patch: pytest.MonkeyPatch) -> None:
@@ -131,7 +139,7 @@ def rename_at_will(patch: pytest.MonkeyPatch) -> None:
 
     def renaming(self: Tracker, entry: SshdEntry, login: Login, now: float, scope: Optional[int] = None) -> list[Told]:
         told = accepted(self, entry, login, now, scope)
-        for session in self._monitors.get(entry.pid or 0, ()):  # noqa: SLF001
+        for session in self._monitors.get(entry.pid or 0, ()):
             if session.acceptance is not None:
                 session.acceptance.who = trust.identity(login, Policy(trusted_cas=frozenset([COMPANY])))
         return told

@@ -19,8 +19,9 @@ def line(document: dict[str, Any]) -> bytes:
 
 def unescaped(text: str) -> bytes:
     """What the module's head promises a reader of an `escaped` text."""
-    plain = re.sub(rb"\\(\\|x([0-9a-f]{2}))", lambda m: b"\\" if m[1] == b"\\" else bytes.fromhex(m[2].decode()), text.encode())
-    return plain
+    return re.sub(
+        rb"\\(\\|x([0-9a-f]{2}))", lambda m: b"\\" if m[1] == b"\\" else bytes.fromhex(m[2].decode()), text.encode()
+    )
 
 
 def test_text_is_written_as_it_is() -> None:

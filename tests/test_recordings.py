@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`replay` of every recorded host says of each SSH session what a second, independent reader of the same files finds: a few
-regular expressions that know these recordings and nothing else.
+"""`replay` of every recorded host says of each SSH session what a second, independent reader of the same files finds: a
+few regular expressions that know these recordings and nothing else.
 """
 
 from __future__ import annotations
@@ -57,7 +57,12 @@ def read_audit(path: Path) -> Trail:
             events.setdefault(ses, set()).add(stamp)
         kinds = dict(lines)
         opener = re.search(r' exe="(\S+)"', kinds.get("SYSCALL", ""))
-        if "LOGIN" in kinds and " res=1" in kinds["LOGIN"] and opener and opener[1].endswith(("/sshd", "/sshd-session")):
+        if (
+            "LOGIN" in kinds
+            and " res=1" in kinds["LOGIN"]
+            and opener
+            and opener[1].endswith(("/sshd", "/sshd-session"))
+        ):
             pid = re.match(r"pid=(\d+)", kinds["LOGIN"])
             assert pid
             sshd[ses] = pid[1]
@@ -69,11 +74,16 @@ def read_journal(path: Path, trusted: Optional[str]) -> list[Accepted]:
     for line in path.read_text().splitlines():
         entry = json.loads(line)
         message = entry.get("MESSAGE")
-        if entry.get("_UID") == "0" and isinstance(message, str) and message.startswith("Accepted ") and "\n" not in message:
-            if entry.get("_TRANSPORT") in ("syslog", "stdout"):
-                match = _KEY_ID.fullmatch(message)
-                named = match and len(message.encode()) < 500 and match[1] and trusted in (None, match[2])
-                accepted.append(Accepted(entry["_PID"], unvis(match[1]) if match and named else "unknown"))
+        if (
+            entry.get("_UID") != "0"
+            or entry.get("_TRANSPORT") not in ("syslog", "stdout")
+            or not isinstance(message, str)
+        ):
+            continue
+        if message.startswith("Accepted ") and "\n" not in message:
+            match = _KEY_ID.fullmatch(message)
+            named = match and len(message.encode()) < 500 and match[1] and trusted in (None, match[2])
+            accepted.append(Accepted(entry["_PID"], unvis(match[1]) if match and named else "unknown"))
     return accepted
 
 
@@ -115,7 +125,9 @@ def test_recording(recording: Path, stream: str) -> None:
     person = {a.pid: a.key_id for a in accepted}
     assert len(person) == len(accepted), "the reader knows logins by pid"
     expected = Counter(
-        ("UserAction", ses, stamp, person[trail.sshd[ses]]) if ses in trail.sshd else ("SystemAction", ses, stamp, "unknown")
+        ("UserAction", ses, stamp, person[trail.sshd[ses]])
+        if ses in trail.sshd
+        else ("SystemAction", ses, stamp, "unknown")
         for ses, stamps in trail.events.items()
         for stamp in stamps
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from audisp_maldito._native import Assembler
 
 from .scenario import Scenario, ScenarioError
@@ -32,7 +33,8 @@ def test_unexpected_mark_fails() -> None:
     """`contested`, `inherited` … are never passed over."""
     text = (
         "LOGIN pid=7 ses=3\nsshd[7]: Accepted password for core from 127.0.0.1 port 9 ssh2\n@+2\n"
-        "> UserLogin unknown core 127.0.0.1:9 succeeded ses=3\n> UserAction unknown ses=3 changed-login-id-to 1000\nclose\n"
+        "> UserLogin unknown core 127.0.0.1:9 succeeded ses=3\n"
+        "> UserAction unknown ses=3 changed-login-id-to 1000\nclose\n"
     )
 
     with pytest.raises(AssertionError, match="fromSelf"):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One recording in every form in which auditd may hand it out: RAW or ENRICHED, with or without node=, with or without EOE."""
+"""One recording in every form in which auditd may hand it out: RAW or ENRICHED, with or without node=, with or without
+EOE.
+"""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 
 What it assumes of the world, since no input could show otherwise:
 * A pid comes round in 0.6 s at the earliest (a whole second was measured).
-* A pid whose acceptance led to no LOGIN is used again for an sshd within half a minute only if sshd logged the end of the
-  connection, and that line is in the journal by the time.
-* A perfect forgery (root of the host, who can send with any process's credentials) stands beside the true line, which is there
-  in time; whoever can also hold back the true line can be anybody.
+* A pid whose acceptance led to no LOGIN is used again for an sshd within half a minute only if sshd logged the end of
+  the connection, and that line is in the journal by the time.
+* A perfect forgery (root of the host, who can send with any process's credentials) stands beside the true line, which
+  is there in time; whoever can also hold back the true line can be anybody.
 * Within a minute of a clock that steps back no pid comes round: dates are then no order of events.
 """
 
@@ -44,7 +44,9 @@ class Line(NamedTuple):
 class Session:
     """One LOGIN, and the truth of it."""
 
-    def __init__(self, ses: int, pid: int, auid: int, person: Optional[str], ssh: bool, parent: Optional[Session] = None) -> None:
+    def __init__(
+        self, ses: int, pid: int, auid: int, person: Optional[str], ssh: bool, parent: Optional[Session] = None
+    ) -> None:
         self.ses, self.pid, self.auid = ses, pid, auid
         self.person = person
         self.ssh = ssh
@@ -70,7 +72,7 @@ class World:
     """`lines` and `records` are the input, in order of reading; `done` and `sessions` the truth."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - the same seed gives the same world
+        self._chance = random.Random(seed)
         self.units_required = self._flip(0.8)
         self.lines: list[Line] = []
         self.records: list[tuple[float, list[str]]] = []
@@ -92,7 +94,11 @@ class World:
 
     def _plan(self) -> None:
         chance = self._chance
-        self._steps = [(1000 + chance.random() * 20, chance.choice((-3600, -7, -1, -0.3, 0.3, 5, 3600)))] if self._flip(0.15) else []
+        self._steps = (
+            [(1000 + chance.random() * 20, chance.choice((-3600, -7, -1, -0.3, 0.3, 5, 3600)))]
+            if self._flip(0.15)
+            else []
+        )
         self._journald = self._pause(0.25, 9)
         self._auditd = self._pause(0.2, 3)
         self.stalls = [self._pause(0.2, 9)]
@@ -136,12 +142,24 @@ class World:
             self._say(pid, start - 0.3, f"Failed password for core from 192.0.2.9 port {self._port} ssh2", ends=True)
         forged = parent is None and self._flip(0.08) and not any(start - 1 < at < opened + 1 for at, _ in self._steps)
         lost = not forged and self._flip(0.12)
-        line = self._say(pid, start, text, counts=counts, person=named, unit=unit, audit_session=audit_session, timely=forged, lost=lost)
+        line = self._say(
+            pid,
+            start,
+            text,
+            counts=counts,
+            person=named,
+            unit=unit,
+            audit_session=audit_session,
+            timely=forged,
+            lost=lost,
+        )
         if not lost and self._flip(0.1):
             self._again(line, forged)
         if forged:
             other, whom = self._acceptance(chance.choice(PEOPLE))
-            self._say(pid, start + slow * chance.random() * 0.9, other, counts=True, person=whom, unit=unit, timely=True)
+            self._say(
+                pid, start + slow * chance.random() * 0.9, other, counts=True, person=whom, unit=unit, timely=True
+            )
         if self._flip(0.3):
             self._imitations(pid, start + chance.choice((-0.2, 0.001, slow)), quiet=start - 0.35)
         old = parent.ses if parent is not None else records.UNSET
@@ -165,7 +183,9 @@ class World:
 
     def _su(self, session: Session, at: float) -> None:
         """su with a session of its own: the same person's. It also ends, with a pid of its own."""
-        heir = Session(self._number(), 5000 + self._next, self._chance.choice(ACCOUNTS), session.person, session.ssh, session)
+        heir = Session(
+            self._number(), 5000 + self._next, self._chance.choice(ACCOUNTS), session.person, session.ssh, session
+        )
         self.sessions.append(heir)
         exe = self._chance.choice(("/usr/bin/su", "/usr/bin/login", "/usr/sbin/runuser"))
         self._write(at, heir, "login", pid=heir.pid, ses=heir.ses, auid=heir.auid, old_ses=session.ses, exe=exe)
@@ -175,8 +195,8 @@ class World:
     def _try_to_leave(self, session: Session, at: float) -> None:
         """A5: a failed LOGIN is an action of the session; an unset one leads nowhere."""
         self._write(
-            at, session, "login", pid=7000, ses=records.UNSET, auid=0, old_ses=session.ses, old_auid=session.auid, uid=1000,
-            exe="/usr/bin/bash", res=0,
+            at, session, "login", pid=7000, ses=records.UNSET, auid=0, old_ses=session.ses, old_auid=session.auid,
+            uid=1000, exe="/usr/bin/bash", res=0,
         )  # fmt: skip
         stranger = self._session(7001, self._chance.choice(ACCOUNTS), None, ssh=False)
         self._write(at + 0.1, stranger, "login", pid=7001, ses=stranger.ses, auid=stranger.auid, exe="/usr/bin/bash")
@@ -214,7 +234,15 @@ class World:
         starter = self._someone() if self._flip(0.3) else None
         old = records.UNSET if starter is None else starter.ses
         self._write(
-            self._now + 0.01, session, "login", pid=pid, ses=session.ses, auid=session.auid, exe=exe, uid=uid, old_ses=old
+            self._now + 0.01,
+            session,
+            "login",
+            pid=pid,
+            ses=session.ses,
+            auid=session.auid,
+            exe=exe,
+            uid=uid,
+            old_ses=old,
         )
         self._write(
             self._now + 0.02, session, "user", kind="USER_START", pid=pid, ses=session.ses, auid=session.auid,
@@ -238,8 +266,8 @@ class World:
     # Lines that look like an acceptance
 
     def _imitations(self, pid: int, at: float, quiet: Optional[float] = None) -> None:
-        """A9 to A11: what any user, any client, any container can get into the journal; `quiet`: when a client that has not
-        logged in is at the other end of that process."""
+        """A9 to A11: what any user, any client, any container can get into the journal; `quiet`: when a client that has
+        not logged in is at the other end of that process."""
         text, _ = self._acceptance(self._chance.choice(PEOPLE))
         which = self._chance.randrange(9)
         if which == 0:
@@ -280,7 +308,9 @@ class World:
             return key + " " * (self._chance.choice((500, 501, 600)) - len(key) - len(tail)) + tail, None
         if kind < 0.92:
             return f"{key} (serial 7) CA ED25519 {COMPANY}", None
-        return self._chance.choice((f"Accepted password {head}", f"Accepted publickey {head}: ED25519 SHA256:Plain")), None
+        return self._chance.choice(
+            (f"Accepted password {head}", f"Accepted publickey {head}: ED25519 SHA256:Plain")
+        ), None
 
     # Bookkeeping
 
