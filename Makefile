@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target installs what it needs by itself, works twice, and works offline once it has worked.
 
+.PHONY: deb rpm vm packages-test
 .PHONY: build run test check sanitize bench clean format
 MAKEFLAGS += --no-print-directory
 
@@ -13,13 +14,17 @@ PINS := ruff==0.12.12 cython-lint==0.16.7
 
 FOR_BUILD := gcc libc6-dev cython3 python3-dev python3-setuptools python3-systemd python3-yaml
 FOR_TEST := $(FOR_BUILD) python3-pytest python3-hypothesis python3-jsonschema \
-	auditd openssh-server openssh-client sudo systemd passwd util-linux curl
+	auditd openssh-server openssh-client sudo systemd passwd util-linux curl \
+	python3-audit systemd-journal-remote
 FOR_CHECK := $(FOR_BUILD) mypy clang-format shellcheck python3-venv python3-pytest python3-hypothesis
 
 LAUNCHER := build/audisp-maldito
 C_FILES := $(wildcard csrc/*.c csrc/*.h)
 CYTHON := $(wildcard audisp_maldito/*.pyx audisp_maldito/*.pxd)
-SCRIPTS := .ci/run .ci/packages
+FOR_DEB := $(FOR_BUILD) debhelper dh-python go-md2man fakeroot lintian git
+FOR_RPM := $(FOR_BUILD) rpm rpmlint python3-pip python3-wheel go-md2man checkpolicy selinux-policy-dev git
+SCRIPTS := .ci/run .ci/packages packaging/reload.sh packaging/deb/build packaging/deb/chroot packaging/rpm/build \
+	tests/vm/image tests/vm/guest tests/vm/all $(wildcard tests/vm/guests/*.sh)
 
 build:
 	@.ci/packages $(FOR_BUILD)
@@ -84,12 +89,26 @@ format: $(VENV)/pins
 	$(VENV)/bin/ruff check -q --fix .
 	clang-format -i $(C_FILES)
 
+BENCHES := latency
 bench: build
 	@.ci/packages $(FOR_TEST)
-	@for name in $(patsubst tests/bench/%.py,%,$(wildcard tests/bench/[a-z]*.py)); do \
-		echo "== $$name"; $(PYTHON) -m tests.bench.$$name || exit 1; done
+	@for name in $(BENCHES); do echo "== $$name"; $(PYTHON) -m tests.bench.$$name || exit 1; done
+
+# SUITE=trixie builds for another release than the running one, in a chroot that is made on first use.
+deb:
+	@.ci/packages $(FOR_DEB) $(if $(SUITE),debootstrap)
+	@packaging/deb/build $(SUITE)
+
+rpm:
+	@.ci/packages $(FOR_RPM)
+	@packaging/rpm/build
+
+# The packages on machines of their own, with a kernel, an auditd and a systemd of their own (qemu; long).
+SUITES := bookworm trixie
+vm:
+	@for suite in $(SUITES); do $(MAKE) -s deb SUITE=$$suite && tests/vm/all $$suite || exit 1; done
 
 clean:
-	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f audisp_maldito/*.so audisp_maldito/data/policy.json
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -67,7 +67,7 @@ setup(
     install_requires=["PyYAML"],
     # python-systemd needs libsystemd's headers to build: distributions ship it, PyPI has the source only.
     extras_require={"journal": ["systemd-python"]},
-    packages=["audisp_maldito"],
+    packages=["audisp_maldito", "audisp_maldito.doctor"],
     package_data={"audisp_maldito": ["data/*", "py.typed", "*.pyi"]},
     include_package_data=False,
     entry_points={"console_scripts": ["maldito = audisp_maldito.cli:main"]},

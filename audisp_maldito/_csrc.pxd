@@ -88,6 +88,7 @@ cdef extern from "event.h":
         uint32_t session
         bint has_node
         bint incomplete
+        bint late
         uint32_t count
         uint32_t size
         md_record *records

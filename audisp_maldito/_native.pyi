@@ -81,6 +81,9 @@ class Event:
         """Closed by a time-out, a limit or the end of input, not by its last record. Lone kernel records
         (CONFIG_CHANGE, TTY) always are: nothing tells that no other follows."""
     @property
+    def late(self) -> bool:
+        """No event, but one record of a type that its event lacks, come when that had been handed out."""
+    @property
     def size(self) -> int:
         """Bytes of its records' texts."""
     @property

@@ -229,6 +229,10 @@ cdef class Event:
         return self.c.incomplete
 
     @property
+    def late(self):
+        return self.c.late
+
+    @property
     def size(self):
         return self.c.size
 

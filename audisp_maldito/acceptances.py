@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The acceptances that may still open a session or have not been told yet: found by pid, forgotten by age and number.
 
-With them the signs that a process is no longer the one that accepted: a line that its connection ended, a line about another
-connection, and each LOGIN, since a monitor writes one. A sign counts by its time, read before the acceptance or after.
+With them the signs that a process is no longer the one that accepted: a line that its connection ended, a line about
+another connection, and each LOGIN, since a monitor writes one. A sign counts by its time, read before the acceptance
+or after.
 """
 
 from __future__ import annotations
@@ -112,6 +113,10 @@ class Acceptances:
         """The candidates for `session`'s LOGIN, in the order they were read."""
         return [a for a in self._of_pid.get(session.pid or 0, ()) if a.opens(session)]
 
+    def near(self, pid: int, time_ms: int) -> list[Acceptance]:
+        """Those of `pid` that were logged about then, before or after."""
+        return [a for a in self._of_pid.get(pid, ()) if abs(a.entry.time_us - time_ms * 1000) <= LATEST_US]
+
     def first_in(self, pid: int) -> Optional[Acceptance]:
         """The oldest of `pid` not taken, whatever its time (`--sshd-log`)."""
         return next((a for a in self._of_pid.get(pid, ()) if not a.taken), None)
@@ -163,7 +168,7 @@ def _apply(sign: Sign, acceptance: Acceptance) -> None:
 
 
 def _one_line(acceptance: Acceptance, entry: SshdEntry) -> bool:
-    """Is `entry`, which has the same words, the same line, or the same login's by another way (syslog and stderr)? A client's
-    port and sshd's pid do not come together again so soon. Lines without time never are."""
+    """Is `entry`, which has the same words, the same line, or the same login's by another way (syslog and stderr)? A
+    client's port and sshd's pid do not come together again so soon. Lines without time never are."""
     apart = abs(acceptance.entry.time_us - entry.time_us)
     return entry.time_us != 0 and apart <= LATEST_US

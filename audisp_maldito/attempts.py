@@ -5,10 +5,11 @@ Theory. One attempt leaves up to four lines: the reason ("Invalid user …", "Us
 ("Failed password for …"), and, at the connection's end, "maximum authentication attempts …" and "Connection closed by
 authenticating user …"; which of them depends on LogLevel, method and version. All bear the monitor's pid. So, by pid:
 
-    failed     a failed login, with its number among the connection's and the reasons that wait
-    refused    waits for the next `failed`; becomes a failed login of its own if the connection ends without one
-    closing    a failed login at the connection's end, if nothing else told of one
-    accepted   whatever waits led to a login that worked: dropped, counted
+    failed     a failed login, with its number among the connection's and the reasons that wait refused    waits for
+    the next `failed`; becomes a failed login of its own if the connection ends without one closing    a failed login
+    at the connection's end, if nothing else told of one accepted   whatever waits led to a login that worked:
+    dropped, counted. A `refused` within half a minute after it (PAM
+               could not open the session) is a failed login of its own that says which login it came after
     ended, connection, and every line that `ends`: the connection is over (or begins), nothing more
 
 A connection is over with a line that says so, with a line of the same pid that names another user, address or port,
@@ -25,6 +26,8 @@ from .model import Login, SshdEntry
 
 PATIENCE = 150.0
 """Seconds: LoginGraceTime is 120 by default, and PAM modules delay a failure by a few."""
+AFTER_US = 30_000_000
+"""How long after its acceptance a process may say why nothing came of it: as long as PAM's session modules may take."""
 CONNECTIONS = 10_000
 """Pids remembered; MaxStartups is 100 by default. The oldest is told first."""
 REFUSALS = 16
@@ -45,6 +48,8 @@ class FailedLogin(NamedTuple):
     login: Login
     tries: int
     """Which "Failed" of its connection it is; 0 for any other line."""
+    after: Optional[tuple[SshdEntry, Login]] = None
+    """The acceptance that it undid."""
 
     @property
     def pid(self) -> Optional[int]:
@@ -62,7 +67,7 @@ class FailedLogin(NamedTuple):
 class _Connection:
     """What one pid has said."""
 
-    __slots__ = ("closings", "port", "refusals", "source", "told", "tries", "user")
+    __slots__ = ("accepted", "closings", "port", "refusals", "source", "told", "tries", "user")
 
     def __init__(self) -> None:
         self.user: Optional[str] = None
@@ -73,6 +78,7 @@ class _Connection:
         """A failed login of it was told, or waits to be."""
         self.refusals: list[FailedLogin] = []
         self.closings: list[FailedLogin] = []
+        self.accepted: Optional[tuple[SshdEntry, Login]] = None
 
     def contradicts(self, login: Login) -> bool:
         """Can `login` not be of this connection? A host's name beside its address is no contradiction."""
@@ -80,6 +86,16 @@ class _Connection:
             return True
         ours, theirs = (self.source, self.port), (login.source, login.port)
         return None not in ours and None not in theirs and ours != theirs
+
+    def undone_by(self, entry: SshdEntry, login: Login) -> bool:
+        """Does a line say that nothing came of the connection's acceptance?"""
+        if self.accepted is None or login.kind != "refused":
+            return False
+        return 0 <= entry.time_us - self.accepted[0].time_us <= AFTER_US
+
+    def over(self, entry: SshdEntry, login: Login) -> bool:
+        """Can `login` be of no connection that was accepted?"""
+        return self.accepted is not None and login.kind in _ATTEMPT and not self.undone_by(entry, login)
 
     def learn(self, login: Login) -> None:
         if self.user is None:
@@ -106,7 +122,7 @@ class Attempts:
         self._recent: OrderedDict[tuple[Optional[int], int, int], None] = OrderedDict()
         self._counts = dict.fromkeys(
             ("attempts_failed", "attempts_refused", "attempts_closed", "attempts_forgiven", "attempts_early",
-             "attempts_repeated"), 0)  # fmt: skip
+             "attempts_after", "attempts_repeated"), 0)  # fmt: skip
 
     def take(self, entry: SshdEntry, login: Login, now: float) -> list[FailedLogin]:
         """One line of sshd's that counts."""
@@ -117,11 +133,13 @@ class Attempts:
             return self._alone(entry, login)
         told: list[FailedLogin] = []
         connection = self._of_pid.get(pid)
-        if connection is not None and (login.kind == "connection" or connection.contradicts(login)):
+        if connection is not None and (
+            login.kind == "connection" or connection.contradicts(login) or connection.over(entry, login)
+        ):
             told += self._end(pid)
             connection = None
         if connection is None:
-            if login.kind not in _ATTEMPT and login.kind != "connection":
+            if login.kind not in _ATTEMPT and login.kind not in ("connection", "accepted"):
                 return told
             told += self._make_room()
             connection = self._of_pid[pid] = _Connection()
@@ -155,13 +173,17 @@ class Attempts:
         failure = connection.filled(FailedLogin(entry, login, 0))
         if login.kind == "accepted":
             self._counts["attempts_forgiven"] += len(connection.refusals)
-            self._forget(pid)
+            connection.refusals, connection.closings = [], []
+            connection.accepted = entry, login
         elif login.kind == "failed":
             connection.tries += 1
             connection.told = True
             told.append(_with_reasons(failure._replace(tries=connection.tries), connection.refusals))
             connection.refusals = []
             self._counts["attempts_failed"] += 1
+        elif connection.undone_by(entry, login):
+            self._counts["attempts_after"] += 1
+            told.append(failure._replace(after=connection.accepted))
         elif login.kind == "refused":
             connection.told = True
             if all(_sense(other) != _sense(failure) for other in connection.refusals):
@@ -214,8 +236,9 @@ class Attempts:
     def _make_room(self) -> list[FailedLogin]:
         if len(self._of_pid) < CONNECTIONS:
             return []
-        self._counts["attempts_early"] += 1
-        return self._end(next(iter(self._of_pid)))
+        told = self._end(next(iter(self._of_pid)))
+        self._counts["attempts_early"] += len(told)
+        return told
 
     def _alone(self, entry: SshdEntry, login: Login) -> list[FailedLogin]:
         """A line without a pid: nothing ties it to another."""

@@ -14,7 +14,7 @@ PROGRAM = "/sbin/auditctl"
 SECONDS = 10
 
 
-class Refused(Exception):
+class AuditctlError(Exception):
     """auditctl, or the kernel, says no; the text says why."""
 
 
@@ -62,7 +62,7 @@ def command(*words: str) -> None:
 def _unless(harmless: str, *words: str) -> bool:
     try:
         _run(*words)
-    except Refused as refused:
+    except AuditctlError as refused:
         if harmless in str(refused):
             return False
         raise
@@ -75,8 +75,8 @@ def _run(*words: str) -> str:
             [PROGRAM, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refused(f"{PROGRAM}: {getattr(error, 'strerror', None) or 'no answer'}") from error
+        raise AuditctlError(f"{PROGRAM}: {getattr(error, 'strerror', None) or 'no answer'}") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        raise Refused(lines[0] if lines else f"{PROGRAM} ended with {done.returncode}")
+        raise AuditctlError(lines[0] if lines else f"{PROGRAM} ended with {done.returncode}")
     return done.stdout.decode("utf-8", "replace")

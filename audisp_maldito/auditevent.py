@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from .lineage import Escalation
 from .model import Action, Login, SshdEntry
-from .particulars import UNKNOWN, UNKNOWN_SOURCE, Document, factor_data, is_own, login_data, place_details, source_of
+from .particulars import UNKNOWN_SOURCE, Document, factor_data, is_own, login_data, place_details, source_of
 from .session import (
     NOBODYS,
     Acceptance,
@@ -23,7 +24,7 @@ from .session import (
     Told,
 )
 from .stamp import identifier, rfc3339
-from .trust import Identity, Policy
+from .trust import UNKNOWN, Identity, Policy
 from .verdict import CONTESTED
 
 SCHEMA = 1
@@ -53,11 +54,16 @@ class Author:
             return self._logout(told)
         return self._identified(told)
 
-    def failed(self, entry: SshdEntry, login: Login, tries: int) -> Document:
-        """A UserLogin that did not come about; `tries` is which of its connection's attempts it was, 0 if not known."""
+    def failed(
+        self, entry: SshdEntry, login: Login, tries: int, after: Optional[tuple[SshdEntry, Login]] = None
+    ) -> Document:
+        """A UserLogin that did not come about; `tries` is which of its connection's attempts it was, 0 if not known.
+        `after`: the acceptance of which nothing came, as this line says."""
         data = login_data(login)
         if tries:
             data["Try"] = tries
+        if after is not None:
+            data["After"] = self._login_id(*after)
         if login.reason:
             data["Reason"] = login.reason
         document = self._login_document(entry, login, None, "failed", data)
@@ -106,8 +112,7 @@ class Author:
         data: dict[str, Any],
         session: Optional[Session] = None,
     ) -> Document:
-        boot_id = entry.boot_id or self._boot_id
-        audit_id = identifier(boot_id, entry.pid, entry.time_us, login.text)
+        audit_id = self._login_id(entry, login)
         document = self._document(
             "UserLogin",
             audit_id,
@@ -131,6 +136,9 @@ class Author:
         if data:
             document["data"] = dict(sorted(data.items()))
         return document
+
+    def _login_id(self, entry: SshdEntry, login: Login) -> str:
+        return identifier(entry.boot_id or self._boot_id, entry.pid, entry.time_us, login.text)
 
     def _login_missing(self, session: Session) -> Document:
         audit_id = identifier(self._boot_id, session.pid, session.event_id, "LOGIN")
@@ -205,6 +213,8 @@ class Author:
             data["Reason"] = root.reason
         if told.detached:
             data["detached"] = True
+        if told.escalated is not None:
+            data["escalated"] = _escalated(told.escalated)
         if root.acceptance is not None and is_own(root.acceptance.login.source, self._policy):
             data["fromSelf"] = True
         if self._policy.untimed:
@@ -249,6 +259,16 @@ class Author:
         }
 
 
+def _escalated(escalation: Escalation) -> dict[str, Any]:
+    """As whom, and which record says how that came about."""
+    said: dict[str, Any] = {"euid": escalation.euid}
+    grant = escalation.grant
+    if grant is not None:
+        named = (("by", grant.by), ("account", escalation.account), ("command", grant.command), ("event", grant.event))
+        said.update((name, value) for name, value in named if value is not None)
+    return said
+
+
 def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
     """`metadata.extra` of an action: the original's keys, and ours."""
     original: dict[str, Any] = {"action": action.action}
@@ -260,22 +280,29 @@ def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
     if action.args:
         original["process_args"] = list(action.args)
     ours: dict[str, Any] = {"type": action.type}
+    user = action.user
     for name, value in (
+        ("category", action.category),
         ("cwd", action.cwd),
         ("exe", action.exe),
         ("comm", action.comm),
         ("pid", action.pid),
         ("ppid", action.ppid),
         ("tty", action.tty),
-        ("uid", action.user.get("uid")),
-        ("euid", action.user.get("euid")),
+        ("auid", action.auid),
+        ("uid", user.get("uid")),
+        ("euid", user.get("euid")),
+        ("names", user.get("names")),
         ("syscall", action.syscall),
+        ("arch", action.arch),
         ("exit", action.exit),
         ("errno", action.errno),
         ("key", action.keys or None),
         ("paths", action.paths or None),
         ("socket", action.socket),
-        ("title", action.title),
+        ("title", action.shown_title),
+        ("container", action.container),
+        ("details", action.details or None),
         ("node", action.node),
         ("warnings", action.warnings or None),
     ):

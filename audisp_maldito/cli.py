@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: argparse, files in and out, exit codes. Every error an operator can answer is caught in `main`, once.
+"""The command line: argparse, files in and out, exit codes. Every error an operator can answer is caught in `main`,
+once.
 
 Exit codes: 0 done (rejected lines are said on stderr), 1 an input could not be read or a check found something,
 2 usage or configuration, 3 cannot tell.
@@ -10,7 +11,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO, Iterator, Optional
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, Optional
 
 from . import __version__
 from .errors import ConfigError, InputError, MalditoError
@@ -47,9 +49,17 @@ def main(argv: Optional[list[str]] = None) -> int:
         print(f"maldito: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output (head, a pager) has enough; the interpreter must not try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _write_no_more()  # the reader of our output (head, a pager) has enough
         return 0
+    except OSError as error:  # every input's own errors are InputErrors by now
+        _write_no_more()
+        print(f"maldito: cannot write the output: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _write_no_more() -> None:
+    """The interpreter would flush once more at its end, and fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a journal directory, a .journal file, or journalctl -o json lines",
     )  # fmt: skip
     replay.add_argument(
-        "--sshd-log", metavar="FILE", action="append", default=[], help="lines of PID MESSAGE, without time; not trusted"
+        "--sshd-log",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="lines of PID MESSAGE, without time; not trusted",
     )
     replay.add_argument("--host", metavar="H", help="default: the journal's, else node=, else unknown")
     replay.add_argument("--machine-id", metavar="M", help="default: the journal's, else unknown")
@@ -82,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "--trusted-ca", metavar="FP", action="append", default=[],
         help="fingerprint (SHA256:...) of a CA whose key ids name people; without any, CATrust is unchecked",
     )  # fmt: skip
+    replay.add_argument(
+        "--identities", metavar="FILE", help="the operator's directory of keys; default: the one in FILE of --config"
+    )
     replay.add_argument("--output", metavar="FILE", default="-", help="replaced if it is there; - (default) is stdout")
     replay.set_defaults(run=_replay)
 
@@ -99,8 +116,16 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--quiet", action="store_true", help="say nothing of what was done")
     rules.set_defaults(run=_rules)
 
+    keys = commands.add_parser("keys", help="every key that could log in on this host, and whose it is")
+    keys.add_argument("account", metavar="ACCOUNT", nargs="*", help="default: every account of /etc/passwd")
+    keys.add_argument("--config", metavar="FILE", help="the plugin's, for its identities file and sshd_config")
+    form = keys.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="an object for each key")
+    form.add_argument("--yaml", action="store_true", help="a start for an identities file")
+    keys.set_defaults(run=_keys)
+
     doctor = commands.add_parser("doctor", help="what on this host keeps it from working, each with its fix")
-    doctor.add_argument("--json", action="store_true", help="one object for each finding")
+    doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--config", metavar="FILE", help="default: the one that auditd gives the plugin")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -113,11 +138,13 @@ def _plugin(arguments: argparse.Namespace) -> int:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
-    from . import config
+    from . import config, identities
 
     path = arguments.file or config.DEFAULT_PATH
-    config.load(path)
+    directory = config.load(path).identities
     print(f"{path}: good")
+    if directory is not None:
+        print(f"{directory}: good, {len(identities.load(directory))} entries")
     return 0
 
 
@@ -131,6 +158,24 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
     return doctor.main(arguments.config, arguments.json)
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    from . import config, identities, keys
+
+    given = arguments.config or (config.DEFAULT_PATH if os.path.lexists(config.DEFAULT_PATH) else None)
+    settings = config.load(given) if given else config.Config()
+    path = settings.identities or identities.DEFAULT_PATH
+    persons = identities.load(path) if settings.identities or os.path.lexists(path) else None
+    program = next((p for p in settings.sshd_paths if p.endswith("/sshd") and os.path.exists(p)), "/usr/sbin/sshd")
+    survey = keys.Survey([program, "-f", settings.sshd_config], persons)
+    survey.look(keys.listed(arguments.account))
+    form = keys.as_json if arguments.json else keys.as_yaml if arguments.yaml else keys.as_text
+    for line in form(survey.found):
+        sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+    for skipped in survey.skipped:
+        print(f"maldito: {skipped.what}: {skipped.why}".encode("ascii", "backslashreplace").decode(), file=sys.stderr)
+    return 1 if survey.skipped else 0
 
 
 def _parse(arguments: argparse.Namespace) -> int:
@@ -155,8 +200,9 @@ def _parse(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from . import config, journal
+    from . import config, identities, journal
     from .replay import Replay, chunks
+    from .trust import UNKNOWN
 
     if not (arguments.audit or arguments.journal or arguments.sshd_log):
         raise ConfigError("replay", "nothing to read: give --audit, --journal or --sshd-log")
@@ -170,19 +216,26 @@ def _replay(arguments: argparse.Namespace) -> int:
         settings = settings._replace(trusted_cas=None)
     recording = journal.recorded(arguments.journal, frozenset(settings.sshd_paths))
     trusted: Optional[frozenset[str]] = frozenset(arguments.trusted_ca) or None
+    directory = arguments.identities or settings.identities
     policy = settings.policy(
         trusted_cas=trusted,
-        host=arguments.host or settings.host or recording.host or _node(arguments.audit) or "unknown",
-        machine_id=arguments.machine_id or recording.machine_id or "unknown",
+        persons=identities.load(directory) if directory else None,
+        host=arguments.host or settings.host or recording.host or UNKNOWN,
+        machine_id=arguments.machine_id or recording.machine_id or UNKNOWN,
         units_required=recording.has_units,
         untimed=bool(arguments.sshd_log),
     )
     untimed = [entry for path in arguments.sshd_log for entry in _sshd_log(path)]
     if untimed:
-        print("maldito: --sshd-log proves nothing (no time, no sender): its documents bear data.Trusted false", file=sys.stderr)
+        print(
+            "maldito: --sshd-log proves nothing (no time, no sender): its documents bear data.Trusted false",
+            file=sys.stderr,
+        )
+    audit = _oldest_first(arguments.audit)
+    _refuse_to_overwrite([*audit, *arguments.journal, *arguments.sshd_log], arguments.output)
     replay = Replay(policy, recording.boots)
     with _output(arguments.output) as output:
-        for line in replay.documents(chunks(arguments.audit, _read), recording.entries, untimed):
+        for line in replay.documents(chunks(audit, _read), recording.entries, untimed):
             output.write(line + b"\n")
     stats = replay.stats()
     _say_rejected(stats, replay.rejected())
@@ -193,19 +246,29 @@ def _replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _node(paths: list[str]) -> Optional[str]:
-    """The node= of the first line, where auditd was told to write one."""
-    for path in paths:
-        if path == "-":
-            return None
-        first = next(iter(_read(path)), b"")[:512]
-        if first.startswith(b"node="):
-            return first[5:].split(b" ", 1)[0].decode("utf-8", "replace")
-    return None
+def _refuse_to_overwrite(inputs: list[str], output: str) -> None:
+    """An output that is one of the inputs would be emptied before it is read."""
+    for path in inputs:
+        if os.path.isfile(path) and os.path.isfile(output) and os.path.samefile(path, output):
+            raise ConfigError(output, f"is the same file as the input {path}")
+
+
+def _oldest_first(paths: list[str]) -> list[str]:
+    """`audit.log*` is audit.log before audit.log.1: files go by their first stamp. What can be read only once stays."""
+    if not all(os.path.isfile(path) for path in paths):
+        return paths
+    from ._native import header
+
+    def begins(path: str) -> int:
+        found = (header(line) for line in next(_read(path), b"").splitlines())
+        return next((stamp[1] for stamp in found if stamp is not None), 0)
+
+    return sorted(paths, key=begins)
 
 
 def _sshd_log(path: str) -> Iterator[SshdEntry]:
-    """The Go original's input: pid, blank, message. It takes a pid that is no number too, and ignores a line without a blank."""
+    """The Go original's input: pid, blank, message. It takes a pid that is no number too, and ignores a line without
+    a blank."""
     from .journal import number
     from .model import SshdEntry
 
@@ -248,4 +311,6 @@ def _say_rejected(stats: dict[str, int], samples: list[tuple[str, bytes]]) -> No
     for name, count in sorted(stats.items()):
         if name.startswith(prefix) and count:
             sample = next((line for reason, line in samples if reason == name[len(prefix) :]), None)
-            print(f"  {count} {name[len(prefix) :]}" + (f", such as {sample[:80]!r}" if sample else ""), file=sys.stderr)
+            print(
+                f"  {count} {name[len(prefix) :]}" + (f", such as {sample[:80]!r}" if sample else ""), file=sys.stderr
+            )

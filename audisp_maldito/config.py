@@ -42,8 +42,17 @@ class Config(NamedTuple):
     sshd_config: str = "/etc/ssh/sshd_config"
     trusted_cas: Optional[tuple[str, ...]] = None
     """Fingerprints; None: what sshd_config's TrustedUserCAKeys name."""
+    identities: Optional[str] = None
+    """The operator's directory of keys; None: identities.yaml beside the default configuration, if it is there."""
+    audit_identity: bool = False
+    """May the audit stream alone name somebody (Red Hat's OpenSSH)?"""
     state_dir: str = "/var/lib/audisp-maldito"
     max_document_bytes: int = 65536
+    redact: bool = True
+    """Replace the values of known secret options in command lines."""
+    redact_patterns: tuple[str, ...] = ()
+    typed_text: bool = False
+    """Write what was typed on audited terminals."""
 
     def policy(self, *, trusted_cas: Optional[frozenset[str]], **more: Any) -> Policy:
         """The engine's part of it; `trusted_cas` are those found on the host, which count where the file names none."""
@@ -53,6 +62,10 @@ class Config(NamedTuple):
             trusted_cas=trusted_cas if self.trusted_cas is None else frozenset(self.trusted_cas),
             sessions=self.sessions,
             max_document_bytes=self.max_document_bytes,
+            audit_identity=self.audit_identity,
+            redact=self.redact,
+            redact_patterns=self.redact_patterns,
+            typed_text=self.typed_text,
             **more,
         )
 
@@ -163,6 +176,27 @@ def _document_bytes(value: Any) -> int:
     return value
 
 
+def _switch(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise ValueError("must be true or false")
+    return value is True
+
+
+def _patterns(value: Any) -> tuple[str, ...]:
+    return tuple(_pattern(item) for item in _list(value))
+
+
+def _pattern(value: Any) -> str:
+    from .redact import Pattern  # reads the table of secrets, which a file without this key has no need of
+
+    text = _text(value)
+    try:
+        Pattern.read(text)
+    except ValueError as error:
+        raise ValueError(f"has {text!r}: {error}") from error
+    return text
+
+
 CHECKS = {
     "output": _output,
     "sessions": _sessions,
@@ -171,6 +205,11 @@ CHECKS = {
     "sshd_units": _units,
     "sshd_config": _absolute,
     "trusted_cas": _fingerprints,
+    "identities": _absolute,
+    "audit_identity": _switch,
     "state_dir": _absolute,
     "max_document_bytes": _document_bytes,
+    "redact": _switch,
+    "redact_patterns": _patterns,
+    "typed_text": _switch,
 }

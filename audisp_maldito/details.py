@@ -9,6 +9,7 @@ A user-space record's fields are what its sender says.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Optional
 
 from . import keystrokes, names, tables
@@ -23,9 +24,11 @@ _TEXT = frozenset(_FIELDS["text"])
 _ELSEWHERE = frozenset(_FIELDS["elsewhere"])
 _SHOWN_ELSEWHERE = frozenset(["SYSCALL", "PATH", "CWD", "EXECVE", "SOCKADDR", "PROCTITLE", "URINGOP", "SOCKETCALL"])
 _ABSENT = frozenset([b"", b"?", b"(null)", b"(none)"])
+_NO_CONTAINER = "18446744073709551615"
 _PLAIN_LABELS = frozenset(["unconfined", "=unconfined", "kernel"])
 _NUMBERS = {"sig": "signal", "saddr_fam": "family", "uring_op": "io_uring", "code": "seccomp", "resolve": "resolve"}
 _BASES = {"code": 16, "resolve": 16}
+_CONTAINER = re.compile(r"(?:docker|libpod|crio|cri-containerd|containerd)-([0-9a-f]{64})\b")
 _MASKS = frozenset(["cap_pi", "cap_pp", "cap_pe", "cap_pa"])
 
 Details = dict[str, Any]
@@ -150,3 +153,14 @@ def script(args: list[str], found: list[dict[str, Any]]) -> Optional[str]:
         return None
     name: Optional[str] = found[0].get("name")
     return name if name in args[1:3] else None
+
+
+def container(told: Details) -> Optional[str]:
+    """The id of a container: of the kernel's own (`contid`, of kernels that have audit containers), or what container
+    engines put into the name of its unit (SERVICE_START)."""
+    for place in (told, *told.values()):
+        found = place.get("contid") if isinstance(place, dict) else None
+        if isinstance(found, str) and found != _NO_CONTAINER:
+            return found
+    unit = _CONTAINER.search(str(told.get("unit", "")))
+    return None if unit is None else unit[1]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes and journal entries in, documents out.  Pure: no clock, no file, no log, no thread.
 
-    bytes -> Assembler -Event-> normalize -Action-> tracker -told-> auditevent -document-> jsonline
+    bytes -> Assembler -Event-> normalize, redact -Action-> tracker -told-> auditevent -document-> jsonline
     SshdEntry -> trust, sshd -Login-> tracker (acceptances), attempts (everything else)
 
 `now` is any clock that only moves on: the loop's monotonic one, or the recording's own time in a replay.
@@ -9,14 +9,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any, Optional
 
-from ._native import Assembler, Event
 from . import normalize, sshd, testimony
+from ._native import Assembler, Event
 from .attempts import Attempts, FailedLogin
-from .auditevent import Author, Document
+from .auditevent import Author
 from .fit import fitted
 from .model import Action, Login, SshdEntry
+from .particulars import Document
+from .redact import Redaction
 from .session import LoginTold, Told
 from .tracker import Tracker
 from .trust import CLAIMS, Grade, Policy, grade
@@ -34,6 +37,7 @@ class Engine:
         self._tracker = Tracker(policy)
         self._attempts = Attempts()
         self._author = Author(policy, boot_id)
+        self._redaction = _redaction(policy)
         self._seq = 0
         self._last_ms = 0
         self._notices: list[tuple[str, str]] = []
@@ -54,7 +58,7 @@ class Engine:
                 if evidence is not None:
                     self._counts["testimonies"] += 1
                     self._tracker.testified(evidence)
-            told += self._event(normalize.action(event), now)
+            told += self._event(self._redaction.apply(normalize.action(event)), now)
         return self._write(told)
 
     def sshd(self, entry: SshdEntry, now: float) -> list[bytes]:
@@ -65,6 +69,8 @@ class Engine:
             self._counts["sshd_entries_unreadable"] += 1
             return []
         login = sshd.parse(text, entry.size)
+        if login is not None and login.key_id is not None and entry.stripped:
+            login = sshd.parse(text, max(entry.size, sshd.CUT_BYTES))
         worth = Grade.ACCEPTANCE if self._policy.untimed else grade(entry, self._policy)
         if login is None:
             self._counts["sshd_entries_other"] += 1
@@ -104,10 +110,12 @@ class Engine:
         return self._tracker.journal_wanted(now)
 
     def tick(self, now: float) -> list[bytes]:
-        """What time alone decides."""
-        documents = self.events(self._assembler.expire(now), now)
-        documents += self._write(self._tracker.tick(now))
-        return documents + self._failed(self._attempts.tick(now))
+        """What time alone decides, events that were never completed included."""
+        return self.events(self._assembler.expire(now), now) + self.ripe(now)
+
+    def ripe(self, now: float) -> list[bytes]:
+        """What time alone decides of logins and sessions."""
+        return self._write(self._tracker.tick(now)) + self._failed(self._attempts.tick(now))
 
     def deadline(self, now: float) -> Optional[float]:
         """When `tick` next has work that more input does not bring; None if never."""
@@ -123,10 +131,12 @@ class Engine:
         return self._write(self._tracker.close()) + self._failed(self._attempts.close())
 
     def reconfigure(self, policy: Policy) -> None:
-        """Another policy from now on, for what is read from now on; which events the assembler keeps stays as it was."""
+        """Another policy from now on, for what is read from now on; which events the assembler keeps stays as it
+        was."""
         self._policy = policy._replace(sessions=self._policy.sessions)
         self._tracker.reconfigure(self._policy)
         self._author.reconfigure(self._policy)
+        self._redaction = _redaction(self._policy)
 
     def lost(self, first: str, last: str, count: int, reason: str) -> list[bytes]:
         """Documents or events that could not be told, as a document: `first` and `last` are eventIds or times."""
@@ -154,7 +164,7 @@ class Engine:
         return told
 
     def _failed(self, failures: list[FailedLogin]) -> list[bytes]:
-        return self._encode([self._author.failed(f.entry, f.login, f.tries) for f in failures])
+        return self._encode([self._author.failed(f.entry, f.login, f.tries, f.after) for f in failures])
 
     def _write(self, told: list[Told]) -> list[bytes]:
         for one in told:
@@ -187,3 +197,6 @@ class Engine:
         if len(self._notices) < NOTICES:
             self._notices.append((key, line))
 
+
+def _redaction(policy: Policy) -> Redaction:
+    return Redaction(policy.redact, not policy.typed_text, policy.redact_patterns)

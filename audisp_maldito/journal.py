@@ -13,9 +13,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from . import logind
 from .errors import InputError
+from .logind import Begun
 from .model import Boot, SshdEntry
 from .trust import SSHD_IDENTIFIERS, SSHD_PATHS, TRANSPORTS
 
@@ -61,15 +64,30 @@ def matching(reader: Any, field: str, values: Iterable[str]) -> None:
 def fetch(reader: Any, past: bool = False) -> Optional[SshdEntry]:
     """The entry that the reader stands on; None if it is none that a process wrote (kernel, audit records)."""
 
-    def get(name: str) -> Optional[str]:
-        data = raw(reader, name)
-        return None if data is None else data.decode("utf-8", "surrogateescape")
-
+    get = partial(field, reader)
     transport = get("_TRANSPORT")
     if transport in ("audit", "kernel"):
         return None
     message = raw(reader, "MESSAGE") if transport in TRANSPORTS else None
-    return _entry(get, message, reader._get_realtime(), past=past)
+    return _entry(get, message, reader._get_realtime(), raw(reader, "SYSLOG_RAW") is not None, past)
+
+
+def sessions_begun(reader: Any) -> Iterator[Begun]:
+    """What logind logged of sessions, from where the reader stands to the journal's end."""
+    reader.add_conjunction()
+    matching(reader, "MESSAGE_ID", [logind.MESSAGE_ID])
+    matching(reader, "_UID", ["0"])
+    while reader._next():
+        source_us = number(field(reader, "_SOURCE_REALTIME_TIMESTAMP"))
+        found = logind.begun(partial(field, reader), reader._get_realtime() if source_us is None else source_us)
+        if found is not None:
+            yield found
+
+
+def field(reader: Any, name: str) -> Optional[str]:
+    """One field's value as text."""
+    data = raw(reader, name)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
 
 
 def raw(reader: Any, name: str) -> Optional[bytes]:
@@ -81,12 +99,15 @@ def raw(reader: Any, name: str) -> Optional[bytes]:
     return value if isinstance(value, bytes) else None
 
 
-def _entry(get: Get, message: Optional[bytes], realtime_us: int, past: bool = False) -> SshdEntry:
+def _entry(
+    get: Get, message: Optional[bytes], realtime_us: int, has_original: bool, past: bool = False
+) -> SshdEntry:
     try:
         text = None if message is None else message.decode("utf-8")
     except UnicodeDecodeError:
         text = None
     source_us = number(get("_SOURCE_REALTIME_TIMESTAMP"))
+    transport = get("_TRANSPORT")
     return SshdEntry(
         pid=number(get("_PID")),
         time_us=realtime_us if source_us is None else source_us,
@@ -95,13 +116,14 @@ def _entry(get: Get, message: Optional[bytes], realtime_us: int, past: bool = Fa
         uid=number(get("_UID")),
         exe=get("_EXE"),
         unit=get("_SYSTEMD_UNIT"),
-        transport=get("_TRANSPORT"),
+        transport=transport,
         identifier=get("SYSLOG_IDENTIFIER"),
         audit_session=number(get("_AUDIT_SESSION")),
         line_break=get("_LINE_BREAK") is not None,
         boot_id=get("_BOOT_ID"),
         host=get("_HOSTNAME"),
         machine_id=get("_MACHINE_ID"),
+        stripped=has_original or (transport == "stdout" and text is not None and not text.endswith("\r")),
         past=past,
     )
 
@@ -114,6 +136,8 @@ def number(text: Union[str, bytes, None]) -> Optional[int]:
 
 
 def _is_journal(path: str) -> bool:
+    if not os.path.isfile(path):  # a pipe can be read only once, and libsystemd maps files
+        return False
     with open(path, "rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
@@ -181,7 +205,7 @@ class _Survey:
             self._has_units = self._has_units or get("_SYSTEMD_UNIT") is not None
             sshds = get("SYSLOG_IDENTIFIER") in SSHD_IDENTIFIERS or get("_EXE") in self._sshd_paths
             if sshds and get("_TRANSPORT") not in ("audit", "kernel"):
-                entry = _entry(get, _message(fields.get("MESSAGE")), realtime_us)
+                entry = _entry(get, _message(fields.get("MESSAGE")), realtime_us, "SYSLOG_RAW" in fields)
                 if "MESSAGE" in fields and fields["MESSAGE"] is None:
                     entry = entry._replace(size=NOT_SHOWN)
                 self._entries.append(entry)

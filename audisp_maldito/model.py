@@ -63,6 +63,7 @@ class Action(NamedTuple):
     cwd: Optional[str]
     tty: Optional[str]
     title: Optional[str]
+    """PROCTITLE, with a NUL after each argument but the last, as recorded; for people `shown_title`."""
     user: dict[str, Any]
     """uid, euid … as numbers; their names, where enriched, under `names`."""
     syscall: Optional[str]
@@ -79,8 +80,15 @@ class Action(NamedTuple):
     """Bytes of the event's records: what holding it costs."""
     category: Optional[str] = None
     """ECS's event.category, by the rule that named the action."""
+    container: Optional[str] = None
+    """The container's id, where a record has one."""
     details: dict[str, Any] = {}
     """What else the records say (mode, signal, acct, op, script …): see details.py."""
+
+    @property
+    def shown_title(self) -> Optional[str]:
+        """The title on one line."""
+        return None if self.title is None else self.title.replace("\0", " ")
 
 
 class Login(NamedTuple):
@@ -137,6 +145,9 @@ class SshdEntry(NamedTuple):
     boot_id: Optional[str] = None
     host: Optional[str] = None
     machine_id: Optional[str] = None
+    stripped: bool = False
+    """journald may have taken blanks off MESSAGE's end, and with them the sign that sshd had cut it: it keeps the original
+    of a syslog datagram as SYSLOG_RAW then, and of a line of stdout nothing. There only the CR that sshd -e writes last tells."""
     past: bool = False
     """Older than the plugin's own start: may name a session that begins later, and is no news of its own."""
     pid_text: Optional[str] = None

@@ -48,6 +48,7 @@ def action(event: Event) -> Action:
     auid = _id(process.number_of("auid"))
     exit_code = process.number_of("exit")
     exe, comm = _text(process, "exe"), _text(process, "comm")
+    told = _details(fields, call, args, found)
     return Action(
         id=event.id,
         time_ms=event.time_ms,
@@ -82,7 +83,8 @@ def action(event: Event) -> Action:
         start=_start(fields.one("LOGIN"), fields.one("SYSCALL")),
         size=event.size,
         category=None if rule is None else rule["category"],
-        details=_details(fields, call, args, found),
+        container=details.container(told) if told else None,
+        details=told,
     )
 
 
@@ -154,7 +156,7 @@ def _title(record: Optional[Record], warnings: list[str]) -> Optional[str]:
         return None
     if len(title.encode("utf-8", "surrogateescape")) >= _TITLE_BYTES:
         warnings.append("the title may be cut")
-    return title.rstrip("\0").replace("\0", " ")
+    return title.rstrip("\0")
 
 
 def _socket(fields: Fields) -> Optional[dict[str, Any]]:
@@ -250,7 +252,7 @@ def parsed(done: Action) -> dict[str, Any]:
             "args": list(done.args),
             "cwd": done.cwd,
             "tty": done.tty,
-            "title": done.title,
+            "title": done.shown_title,
         },
         "user": dict(done.user),
         "syscall": done.syscall,
@@ -261,6 +263,7 @@ def parsed(done: Action) -> dict[str, Any]:
         "paths": [dict(path) for path in done.paths],
         "socket": None if done.socket is None else dict(done.socket),
         "category": done.category,
+        "container": done.container,
         "details": dict(done.details),
         "warnings": list(done.warnings),
     }

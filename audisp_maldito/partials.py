@@ -2,9 +2,9 @@
 """The methods that worked before the last one did: sshd's "Partial …" lines, kept until the connection's "Accepted …".
 
 With AuthenticationMethods a login takes several methods, and only the last one's line says "Accepted"; the others are
-logged at LogLevel VERBOSE, by the same monitor. They belong to one login when pid, account, address and port are the same
-and nothing between them says that the process ended or is at another connection: a pid comes round in a second, and a
-client may choose its port.
+logged at LogLevel VERBOSE, by the same monitor. They belong to one login when pid, account, address and port are the
+same and nothing between them says that the process ended or is at another connection: a pid comes round in a second,
+and a client may choose its port.
 """
 
 from __future__ import annotations

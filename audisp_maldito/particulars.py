@@ -8,9 +8,8 @@ from typing import Any, Optional
 from . import sshd
 from .model import Login
 from .patterns import is_address
-from .trust import Factor, Policy
+from .trust import UNKNOWN, Factor, Policy
 
-UNKNOWN = "unknown"
 UNKNOWN_SOURCE = {"type": "IP", "value": UNKNOWN, "extra": {"port": UNKNOWN}}
 Document = dict[str, Any]
 

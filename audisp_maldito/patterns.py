@@ -150,6 +150,6 @@ def is_address(text: Optional[str]) -> bool:
     bare = text.partition("%")[0]
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in bare else socket.AF_INET, bare)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL, or bytes that are no text
         return False
     return True

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose keys these are, by the operator's word: the directory that the identities file (identities.py) is read into.  Pure.
+"""Whose keys these are, by the operator's word: the directory that the identities file (identities.py) is read into.
+Pure.
 
-Two kinds of entry. A key's fingerprint is its person's. A pattern says whose a certificate's key id is, and always names
-the CA that signed it, since a key id is worth what its CA is; it must fit the whole id, never a part ("alice" is not
-"alice-eve"). Both can speak of one login; then they must name the same person, or nobody is named.
+Two kinds of entry. A key's fingerprint is its person's. A pattern says whose a certificate's key id is, and always
+names the CA that signed it, since a key id is worth what its CA is; it must fit the whole id, never a part ("alice"
+is not "alice-eve"). Both can speak of one login; then they must name the same person, or nobody is named.
 """
 
 from __future__ import annotations

@@ -19,16 +19,15 @@ from contextlib import suppress
 from typing import Optional
 
 from . import config as configuration
-from . import trusted_cas
 from .config import Config
 from .diagnostics import ERROR, INFO, Log, quote
 from .engine import Engine
 from .errors import ConfigError, MalditoError
 from .follower import Follower, Imitated, ReadToEnd
 from .lock import Lock
+from .premises import Premises, first_line
 from .signals import Signals
 from .sinks import Lost, Sink
-from .trust import Policy
 
 NAME = "audisp-maldito"
 RUN_DIR = "/run/audisp-maldito"
@@ -64,7 +63,8 @@ class Plugin:
         self._asked_at: Optional[float] = None
         self._config = self._load() or Config()
         boot_id = _boot_id()
-        policy = self._policy()
+        self._premises = Premises(log)
+        policy = self._premises.policy(self._config)
         self._engine = Engine(policy, boot_id=boot_id)
         lock = Lock(self._config.state_dir)
         self._sink = Sink(self._config.output, lock, self._log, self._clock, self.wake)
@@ -85,6 +85,8 @@ class Plugin:
         while True:
             ready = [fd for fd, _ in poll.poll(None if wait is None else wait * 1000)]
             now = self._clock()
+            if self._premises.changed(now):
+                self._engine.reconfigure(self._premises.policy(self._config))
             if self._woken in ready and self._wakened(now):
                 self._drain(buffer)
                 break
@@ -158,7 +160,7 @@ class Plugin:
         """HUP: what can be read anew is; a bad configuration leaves the one before in force."""
         self._bad_config = None
         self._config = self._load() or self._config
-        policy = self._policy()
+        policy = self._premises.policy(self._config)
         self._engine.reconfigure(policy)
         self._follower.believe(policy.sshd_paths)
         self._sink.follow(self._config.output)
@@ -176,19 +178,6 @@ class Plugin:
             self._bad_config = str(error)
             self._complain_at = 0.0
             return None
-
-    def _policy(self) -> Policy:
-        trusted = None
-        if self._config.trusted_cas is None:
-            trusted, skipped = trusted_cas.find(self._config.sshd_config)
-            for reason in skipped:
-                self._log.say(f"CA keys: {reason}", about=reason)
-        return self._config.policy(
-            trusted_cas=trusted,
-            host=self._config.host or os.uname().nodename,
-            machine_id=_first_line("/etc/machine-id") or "unknown",
-            units_required=os.path.isdir("/run/systemd/system"),
-        )
 
     def _drain(self, buffer: memoryview) -> None:
         """What auditd had written before it told us to end."""
@@ -256,12 +245,4 @@ def main(argv: list[str]) -> None:
 
 def _boot_id() -> str:
     """As journald writes it, without dashes."""
-    return (_first_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
-
-
-def _first_line(path: str) -> Optional[str]:
-    try:
-        with open(path) as file:
-            return file.readline(256).strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
+    return (first_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")

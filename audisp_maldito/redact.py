@@ -127,7 +127,7 @@ class Redaction:
         if self.arguments and action.type not in _TYPED:
             changes = self._commands(action)
         if self.typed and not _TYPED.isdisjoint(action.records):
-            changes.update(_without_keys(action))
+            changes.update(_without_keys(action._replace(**changes)))
         return action._replace(**changes) if changes else action
 
     def _commands(self, action: Action) -> dict[str, Any]:
@@ -137,13 +137,19 @@ class Redaction:
             if args != action.args:
                 changes["args"] = args
         if action.title is not None and (self.patterns or _title_may_hold(action.title)):
-            title = self.line(action.title)
+            # One whole text where it is no list of arguments ("sshd: core [priv]").
+            words = action.title.split("\0")
+            title = "\0".join(self.words(words)) if len(words) > 1 else self.line(words[0])
             if title != action.title:
                 changes["title"] = title
         if action.type in _COMMANDS and action.object.primary is not None:
             command = self.line(action.object.primary)
             if command != action.object.primary:
                 changes["object"] = action.object._replace(primary=command)
+        if "cmdline" in action.details:
+            command = self.line(str(action.details["cmdline"]))
+            if command != action.details["cmdline"]:
+                changes["details"] = {**action.details, "cmdline": command}
         return changes
 
     def line(self, text: str, depth: int = 1) -> str:

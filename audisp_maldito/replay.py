@@ -11,12 +11,13 @@ has that record and goes on counting; DAEMON records themselves bear random seri
 from __future__ import annotations
 
 import heapq
+from itertools import chain
 from typing import Callable, Iterable, Iterator, Optional
 
 from ._native import Assembler, Event
 from .engine import Engine
 from .model import Boot, SshdEntry
-from .trust import Policy
+from .trust import UNKNOWN, Policy
 
 CHUNK = 1 << 16
 CLOSED = 1 << 20
@@ -36,8 +37,7 @@ class _Boots:
     def __init__(self, boots: list[Boot]) -> None:
         self._boots = sorted(boots)
         self._rank: Rank = (-1, 0)
-        self._first = True
-        self._last_serial = 0
+        self._last_serial = self._last_ms = 0
         self._restarted = False
 
     def boot_id(self, rank: Rank) -> Optional[str]:
@@ -60,13 +60,14 @@ class _Boots:
             soon = self._by_time(event.time_ms * 1000 + LATE_JOURNAL_US)
             index, split = (soon, 0) if soon > index else (index, split + 1)
         if (index, split) != self._rank:
-            self._last_serial = 0
+            self._last_serial = self._last_ms = 0
         self._rank = index, split
         first_type = event.records[0].type
         if first_type in ("DAEMON_START", "SYSTEM_BOOT"):
             self._restarted = True
         if not first_type.startswith("DAEMON_"):
-            self._last_serial = max(self._last_serial, event.serial)
+            if event.serial > self._last_serial:
+                self._last_serial, self._last_ms = event.serial, event.time_ms
             if first_type != "SYSTEM_BOOT":
                 self._restarted = False
         return self._rank
@@ -80,7 +81,9 @@ class _Boots:
         first_type = event.records[0].type
         if first_type.startswith("DAEMON_"):
             return False
-        return (self._restarted or first_type == "SYSTEM_BOOT") and event.serial < self._last_serial
+        # One that was in flight when auditd was restarted has a lower serial too, but also an earlier stamp.
+        lower = event.serial < self._last_serial and event.time_ms > self._last_ms
+        return lower and (self._restarted or first_type == "SYSTEM_BOOT")
 
 
 class Replay:
@@ -99,12 +102,16 @@ class Replay:
         self, audit: Iterable[bytes], entries: list[SshdEntry], untimed: Iterable[SshdEntry] = ()
     ) -> Iterator[bytes]:
         """`audit`: chunks of bytes. `entries`: the journal. `untimed`: lines of `--sshd-log`, told at once."""
+        events = self._events(audit)
+        first = next(events, None)
+        if first is not None and self._policy.host == UNKNOWN and first[1].node:
+            self._policy = self._policy._replace(host=first[1].node)
         for entry in untimed:
             yield from self._engine_of(self._rank or (-1, 0)).sshd(entry, self._clock)
         ordered = sorted(((self._boots.of_entry(e), e.time_us, n, e) for n, e in enumerate(entries)), key=_by_stamp)
         journal = iter(ordered)
         upcoming = next(journal, None)
-        for rank, event in self._events(audit):
+        for rank, event in chain([] if first is None else [first], events):
             stamp = (rank, event.time_ms * 1000)
             while upcoming is not None and upcoming[:2] <= stamp:
                 yield from self._entry(upcoming[0], upcoming[3])
@@ -135,7 +142,7 @@ class Replay:
         self._clock = max(self._clock, time)
         if self._engine is not None:
             yield from self._engine.journal_read(self._clock, self._clock)
-            yield from self._engine.tick(self._clock)
+            yield from self._engine.ripe(self._clock)
 
     def _engine_of(self, rank: Rank) -> Engine:
         if self._engine is None:

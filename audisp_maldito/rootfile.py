@@ -19,6 +19,18 @@ from .errors import InputError
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
+Stamp = tuple[int, int, int, int]
+
+
+def stamp(path: str) -> Stamp:
+    """What differs when another file, or other contents, have this name; all zero where there is none. To be taken before
+    the file is read."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0, 0, 0
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
 
 def read(path: str, limit: int, *, follow: bool = False) -> bytes:
     """The whole file, or an InputError that says which condition it fails. `follow`: its last part may be a link."""

@@ -5,8 +5,8 @@ What is shipped are sets (base, and optional ones); what is installed is one fil
 asked for, without the lines whose path this host doesn't have, and with a watch on the keys of every account that
 somebody can log in to. Its first lines say which sets it was made of.
 
-Nothing here touches a rule of anybody else: ours are added and deleted one by one, never by -D, and the merged file that
-auditd loads at the next boot is written by auditd's own augenrules.
+Nothing here touches a rule of anybody else: ours are added and deleted one by one, never by -D, and the merged file
+that auditd loads at the next boot is written by its own augenrules.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def remove(rules: Rules) -> list[str]:
 
 
 def difference(rules: Rules) -> Difference:
-    """Compare; auditctl.Refused if the kernel cannot be asked."""
+    """Compare; auditctl.AuditctlError if the kernel cannot be asked."""
     text = rules.installed()
     if not text:
         return Difference(True, False, {})
@@ -185,7 +185,7 @@ def _load(before: list[str], after: list[str], text: str) -> list[str]:
         if "\n--loginuid-immutable" in text:
             auditctl.command("--loginuid-immutable")
         return told + _each(auditctl.delete, [rule for rule in before if rule not in after])
-    except auditctl.Refused as refused:
+    except auditctl.AuditctlError as refused:
         return [f"Not in force before the next boot: {refused}"]
 
 
@@ -195,7 +195,7 @@ def _each(change: Callable[[str], bool], rules: list[str]) -> list[str]:
     for rule in rules:
         try:
             change(rule)
-        except auditctl.Refused as refused:
+        except auditctl.AuditctlError as refused:  # noqa: PERF203  the others are wanted all the same
             refusals.append(f"{rule}: {refused}")
     return refusals
 
@@ -216,7 +216,7 @@ def main(action: str, optional: list[str], quiet: bool = False) -> int:
 def _check(rules: Rules) -> int:
     try:
         found = difference(rules)
-    except (auditctl.Refused, InputError) as refused:
+    except (auditctl.AuditctlError, InputError) as refused:
         print(f"cannot tell: {refused}", file=sys.stderr)
         return 3
     again = " ".join(["maldito rules install", *chosen(rules.installed())])

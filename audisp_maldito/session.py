@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Union
 
-from .lineage import Lineage
+from .lineage import Escalation
 from .model import Action, Login, SshdEntry
 from .testimony import Testimony
 from .trust import Factor, Identity
@@ -16,6 +16,8 @@ from .trust import Factor, Identity
 EARLIEST_US = -500_000
 """A LOGIN may bear an earlier stamp than its acceptance: kernel audit time moves in steps of up to 4 ms, and an entry
 without _SOURCE_REALTIME_TIMESTAMP bears the time of its receipt."""
+SURE_US = -50_000
+"""A LOGIN stamped earlier than this before an acceptance is rather that of another process with the same pid."""
 LATEST_US = 30_000_000
 """PAM's account and session modules run between the two; 4 to 73 ms were recorded, slow directories need seconds."""
 
@@ -52,14 +54,39 @@ class Acceptance:
             and (self.ended_us is None or self.ended_us > opened_us)
         )
 
+    def is_late_for(self, session: Session) -> bool:
+        """Is the line so much younger than the LOGIN that it may be of the next process with that pid?"""
+        return session.time_ms * 1000 - self.entry.time_us < SURE_US
+
 
 class Session:
     """One audit session. `root` is itself, or the SSH session whose heir it is; only a root has a state of its own."""
 
     __slots__ = (
-        "account", "acceptance", "actions", "auid", "confirmed_by", "contested", "due", "ended", "ended_ms", "event_id", "first_nameless",
-        "flowing", "give_up", "held", "inherited", "last_nameless", "lineage", "pid", "reason", "root", "ses", "state",
-        "testimony", "time_ms",
+        "acceptance",
+        "account",
+        "actions",
+        "auid",
+        "confirmed_by",
+        "contested",
+        "due",
+        "ended",
+        "ended_at",
+        "event_id",
+        "first_nameless",
+        "flowing",
+        "give_up",
+        "held",
+        "inherited",
+        "intruder",
+        "last_nameless",
+        "pid",
+        "reason",
+        "root",
+        "ses",
+        "state",
+        "testimony",
+        "time_ms",
     )  # fmt: skip
 
     def __init__(self, ses: int, auid: Optional[int], account: Optional[str]) -> None:
@@ -68,6 +95,8 @@ class Session:
         self.account = account
         self.root: Session = self
         self.inherited: Optional[int] = None
+        self.intruder: tuple[int, int] = (0, 0)
+        """Pid and time of another sshd that spoke within it."""
         self.state = NOBODYS
         self.pid: Optional[int] = None
         self.time_ms = 0
@@ -86,18 +115,10 @@ class Session:
         """What the audit stream itself told of its login (Red Hat's OpenSSH)."""
         self.confirmed_by: list[str] = []
         """The audit records that agree with its acceptance."""
-        self.lineage: Optional[Lineage] = None
-        """Made when the first of its actions is told: most sessions are nobody's, and have none."""
         self.actions = 0
         self.ended = False
-        self.ended_ms = 0
-
-    def has_left(self, action: Action) -> bool:
-        """Of a root: is it known that the acting process does not descend from the monitor any more?"""
-        if self.lineage is None:
-            self.lineage = Lineage()
-        left = self.lineage.detached(action.pid, action.ppid, self.pid)
-        return left or (self.ended and action.pid != self.pid and action.time_ms > self.ended_ms)
+        self.ended_at = (0, 0)
+        """Time and serial of the record that said so: events end in another order than they begin."""
 
 
 class LoginTold(NamedTuple):
@@ -116,12 +137,13 @@ class LoginMissing(NamedTuple):
 
 class ActionTold(NamedTuple):
     """`candidates`: of a session that is nobody's, the logins alive on its account. `detached`: by a process that is
-    known not to descend from the monitor any more."""
+    known not to descend from the monitor any more. `escalated`: as somebody else than the account that logged in."""
 
     session: Session
     action: Action
     candidates: list[Acceptance]
     detached: bool = False
+    escalated: Optional[Escalation] = None
 
 
 class LogoutTold(NamedTuple):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit sessions that are remembered: found by number, by their monitor's pid, by the account they are alive on.
 
-`ses` is not used twice within a boot and jobs go on after a logout, so a session is forgotten by number only: the one that
-was quiet longest goes, though none whose login is undecided while there is another.
+`ses` is not used twice within a boot and jobs go on after a logout, so a session is forgotten by number only: the one
+that was quiet longest goes, though none whose login is undecided while there is another.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the audit stream itself says of a login: a second source beside sshd's own lines.  Pure.
 
-Only Red Hat's OpenSSH writes it: USER_AUTH (the account; of newer versions also the certificate's key id, serial and CA),
-CRYPTO_KEY_USER (the key's fingerprint, as hex), CRYPTO_SESSION (the connection's ports), all by the monitor before its
-LOGIN. Any process with CAP_AUDIT_WRITE can write the same words, so a record counts only by what the kernel put before
-them: uid 0, neither loginuid nor session, and the pid of a LOGIN that counts. What it says must agree with the journal,
-or the login is contested; by itself it names somebody only if the operator says so (`audit_identity`).
+Only Red Hat's OpenSSH writes it: USER_AUTH (the account; of newer versions also the certificate's key id, serial and
+CA), CRYPTO_KEY_USER (the key's fingerprint, as hex), CRYPTO_SESSION (the connection's ports), all by the monitor
+before its LOGIN. Any process with CAP_AUDIT_WRITE can write the same words, so a record counts only by what the
+kernel put before them: uid 0, neither loginuid nor session, and the pid of a LOGIN that counts. What it says must
+agree with the journal, or the login is contested; by itself it names somebody only if the operator says so
+(`audit_identity`).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _said(record: Record) -> Optional[Evidence]:
 
 
 def fingerprint(text: Optional[str]) -> Optional[str]:
-    """"SHA256:71:b3:…" (the audit trail's) as "SHA256:cbO…" (sshd's and ssh-keygen's); MD5 is hex in both."""
+    """ "SHA256:71:b3:…" (the audit trail's) as "SHA256:cbO…" (sshd's and ssh-keygen's); MD5 is hex in both."""
     name, _, digest = (text or "").partition(":")
     if name != "SHA256":
         return text if name == "MD5" else None
@@ -96,7 +97,7 @@ def fingerprint(text: Optional[str]) -> Optional[str]:
 
 
 def _algorithm(name: Optional[str]) -> Optional[str]:
-    """"ssh-ed25519" as sshd's own lines have it: "ED25519"."""
+    """ "ssh-ed25519" as sshd's own lines have it: "ED25519"."""
     if name is None:
         return None
     return "ECDSA" if name.startswith("ecdsa") else name.removeprefix("ssh-").upper()

@@ -2,21 +2,22 @@
 """Login x Action -> Session: whose session is it?  Pure: times are arguments, nothing here reads a clock.
 
 Theory. sshd's monitor, one process per connection, logs "Accepted …" and then writes its loginuid: the kernel's LOGIN
-record with a new audit session and the same pid. That pid, close in time, is the join; everything the kernel later says of
-that session belongs to that login. A pid can be used again within a second and the journal can be late, so a LOGIN is not
-decided when it is read but when the journal has been read to its end a second later; till then its actions are held.
+record with a new audit session and the same pid. That pid, close in time, is the join; everything the kernel later
+says of that session belongs to that login. A pid can be used again within a second and the journal can be late, so a
+LOGIN is not decided when it is read but when the journal has been read to its end a second later; till then its
+actions are held.
 
     WAITING    the LOGIN is read, its acceptance not decided. Actions are held; past a limit they flow, nameless.
        | one acceptance        | several different ones     | none in 5 s
     BOUND                    NAMELESS (contested)        NAMELESS
     for ever                 for ever                    a late acceptance makes it wait again, its actions flowing
 
-A session that another program opened from within one of these (su with pam_loginuid) is that session's heir and has its
-state. All others (cron, systemd --user, console) are NOBODYS: their actions go out as SystemAction, with the persons logged
-in on the account as candidates; so they too wait while a login of that account is undecided.
+A session that another program opened from within one of these (su with pam_loginuid) is that session's heir and has
+its state. All others (cron, systemd --user, console) are NOBODYS: their actions go out as SystemAction, with the
+persons logged in on the account as candidates; so they too wait while a login of that account is undecided.
 
-Two acceptances of one pid with different words before one LOGIN cannot both be true: nobody is named. An acceptance is out
-of the question for a LOGIN when between the two its process is seen to end, or to write another LOGIN.
+Two acceptances of one pid with different words before one LOGIN cannot both be true: nobody is named. An acceptance
+is out of the question for a LOGIN when between the two its process is seen to end, or to write another LOGIN.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from __future__ import annotations
 from typing import Optional
 
 from .acceptances import GIVE_UP, Acceptances, Sign, signs
+from .held import Held
+from .lineages import Lineages
 from .model import UNSET, Action, Login, SshdEntry
 from .partials import Partials
 from .session import (
@@ -43,15 +46,16 @@ from .session import (
 from .sessions import Sessions
 from .testimony import Evidence, Testimonies
 from .trust import Policy, judge
-from .verdict import Verdict, verdict
+from .verdict import SHARED, Verdict, is_another_sshds, verdict
 
 SETTLE = 1.0
 """Seconds the journal is given to bring a second, contradicting acceptance."""
-HELD_ACTIONS = 20_000
-HELD_BYTES = 16 << 20
-"""Held in all: 1,000 execs a second for 5 s several times over, and well within the 64 MiB the plugin may grow to."""
 SESSIONS = 65_536
 """Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
+
+
+ENDS = frozenset(["USER_END", "CRED_DISP"])
+"""What the monitor writes when it closes a session: the second alone where PAM could not open it."""
 
 
 class Tracker:
@@ -63,14 +67,14 @@ class Tracker:
         self._partials = Partials()
         self._testimonies = Testimonies()
         self._sessions = Sessions(SESSIONS)
+        self._lineages = Lineages()
         self._waiting: dict[Session, None] = {}
         self._read_to = float("-inf")
-        self._held_actions = 0
-        self._held_bytes = 0
+        self._held = Held()
         self._counts = dict.fromkeys(
             ("acceptances", "acceptances_twice", "acceptances_out_of_scope", "acceptances_dropped", "sessions_ssh",
              "sessions_inherited", "sessions_bound", "sessions_nameless", "sessions_contested",
-             "sessions_identified_late", "holds_overflowed"), 0)  # fmt: skip
+             "sessions_identified_late", "sessions_shared", "holds_overflowed"), 0)  # fmt: skip
 
     def accepted(self, entry: SshdEntry, login: Login, now: float, scope: Optional[int] = None) -> list[Told]:
         """An acceptance that counts. `scope`: it does so for that audit session only."""
@@ -95,7 +99,8 @@ class Tracker:
         self._partials.add(entry, login)
 
     def heard(self, entry: SshdEntry, login: Optional[Login], now: float) -> None:
-        """Any other line of a monitor's: may be a sign that its process no longer handles the connection it accepted."""
+        """Any other line of a monitor's: may be a sign that its process no longer handles the connection it
+        accepted."""
         for pid, sign in signs(entry, login):
             self._acceptances.ended(pid, sign, now)
 
@@ -110,20 +115,18 @@ class Tracker:
         told: list[Told] = []
         session = self._sessions.get(action.session)
         start = action.start
-        if start is not None and start.succeeded and start.ses == action.session:
-            if session is None or session.event_id != action.id:
-                told += self._open(action, now)
-                session = self._sessions.get(action.session)
+        opens = start is not None and start.succeeded and start.ses == action.session
+        if opens and (session is None or session.event_id != action.id):
+            told += self._open(action, now)
+            session = self._sessions.get(action.session)
         if session is None:
             session = self._sessions.add(Session(action.session, action.auid, action.account), self._waiting)
         self._sessions.spoke(session)
+        self._suspect(session.root, action, now)
         holder = self._holder(session)
         if holder is None:
             return told + self._tell(session, action)
-        holder.held.append((session, action))
-        self._held_actions += 1
-        self._held_bytes += action.size
-        if self._held_actions > HELD_ACTIONS or self._held_bytes > HELD_BYTES:
+        if not self._held.add(holder, session, action):
             self._counts["holds_overflowed"] += 1
             for waiting in self._waiting:
                 told += self._release(waiting)
@@ -182,8 +185,9 @@ class Tracker:
             "sessions": len(self._sessions),
             "sessions_evicted": self._sessions.evicted,
             "sessions_waiting": len(self._waiting),
-            "held_actions": self._held_actions,
-            "held_bytes": self._held_bytes,
+            "lineages_forgotten": self._lineages.forgotten,
+            "held_actions": self._held.actions,
+            "held_bytes": self._held.bytes,
             "acceptances_remembered": len(self._acceptances),
         }
 
@@ -195,15 +199,14 @@ class Tracker:
         told: list[Told] = []
         before = self._sessions.get(start.ses)
         if before is not None and before in self._waiting:
-            told += self._decide(before, settled=True, final=True)
+            told += self._decide(before, settled=self._read_to >= before.due, final=True)
+            self._waiting.pop(before, None)  # its number is another's now: it can wait no longer
         parent = self._sessions.get(start.old_ses) if start.old_ses not in (UNSET, start.ses) else None
         session = self._sessions.add(Session(start.ses, start.auid, action.account), self._waiting)
         session.pid = start.pid
         session.time_ms = action.time_ms
         session.event_id = action.id
-        testimony = self._testimonies.take(start.pid, action.time_ms)
-        if testimony and not self._acceptances.over_between(start.pid, testimony.time_ms, action.time_ms):
-            session.testimony = testimony
+        session.testimony = self._testimonies.take(start.pid, action.time_ms)
         # From now on the pid is another connection's, or no monitor's at all; of this LOGIN itself it proves nothing.
         self._acceptances.ended(start.pid, Sign(action.time_ms * 1000 + 1), now)
         exe = start.exe and _undeleted(start.exe)
@@ -247,14 +250,22 @@ class Tracker:
 
     def _decide(self, session: Session, settled: bool, final: bool) -> list[Told]:
         """`settled`: the journal is read far enough to know all candidates. `final`: it has waited long enough."""
+        if session.acceptance is not None:
+            return self._clear(session, settled, final)
         candidates = [a for a in self._acceptances.openers(session) if self._opened_by(a) is session]
-        if not candidates:
+        witness = session.testimony is not None and self._policy.audit_identity
+        if not candidates and not (witness and final):
             return self._judge(session, []) if final else []
         if not settled:
             return self._release(session)
+        if not final and any(a.is_late_for(session) for a in candidates):
+            return []  # a second LOGIN of that pid may come, and the line be its own
         return self._judge(session, candidates)
 
     def _judge(self, session: Session, candidates: list[Acceptance]) -> list[Told]:
+        said = session.testimony
+        if said and self._acceptances.over_between(session.pid or 0, said.time_ms, session.time_ms):
+            session.testimony = None  # of an earlier process of that pid; known only now that the journal is read
         found = verdict(session, candidates, self._policy)
         if found.acceptance is not None:
             return self._bind(session, found.acceptance)
@@ -295,6 +306,24 @@ class Tracker:
         self._counts["sessions_nameless"] += 1
         return [LoginMissing(session), *self._release(session)]
 
+    def _suspect(self, root: Session, action: Action, now: float) -> None:
+        if root.state is BOUND and is_another_sshds(action, root, self._policy):
+            root.intruder = (action.pid or 0, action.time_ms)
+            self._wait(root, now, flowing=False)
+
+    def _clear(self, session: Session, settled: bool, final: bool) -> list[Told]:
+        """Has that sshd let anybody in? Then nobody can say whose an action of this session is from here on."""
+        others = self._acceptances.near(*session.intruder)
+        if not (final or (settled and others)):
+            return []
+        del self._waiting[session]
+        session.state = BOUND
+        if others:
+            session.state, session.reason, session.acceptance = NAMELESS, SHARED, None
+            session.contested = others
+            self._counts["sessions_shared"] += 1
+        return self._release(session)
+
     def _take(self, acceptance: Acceptance, session: Session, contested: list[Acceptance]) -> list[Told]:
         acceptance.taken = True
         news = not acceptance.told or acceptance.entry.past
@@ -303,11 +332,8 @@ class Tracker:
 
     def _release(self, session: Session) -> list[Told]:
         session.flowing = True
-        held, session.held = session.held, []
         told: list[Told] = []
-        for owner, action in held:
-            self._held_actions -= 1
-            self._held_bytes -= action.size
+        for owner, action in self._held.take(session):
             told += self._tell(owner, action)
         return told
 
@@ -324,9 +350,9 @@ class Tracker:
         if root.state is not BOUND:
             root.first_nameless = root.first_nameless or action.id
             root.last_nameless = action.id
-        told: list[Told] = [ActionTold(session, action, [], root.has_left(action))]
-        if session is root and action.type == "USER_END" and action.pid == session.pid and not session.ended:
-            session.ended, session.ended_ms = True, action.time_ms
+        told: list[Told] = [ActionTold(session, action, [], *self._lineages.place(root, action))]
+        if session is root and action.type in ENDS and action.pid == session.pid and not session.ended:
+            session.ended, session.ended_at = True, (action.time_ms, action.serial)
             self._sessions.log_out(session)
             told.append(LogoutTold(session, action, session.actions))
         return told
@@ -334,7 +360,8 @@ class Tracker:
     def _opened_by(self, acceptance: Acceptance) -> Optional[Session]:
         """The first LOGIN without a decision of its own that the acceptance may have led to."""
         monitors = self._sessions.of_monitor(acceptance.pid)
-        return next((s for s in monitors if s.acceptance is None and not s.contested and acceptance.opens(s)), None)
+        fits = [s for s in monitors if s.acceptance is None and not s.contested and acceptance.opens(s)]
+        return next((s for s in fits if not acceptance.is_late_for(s)), fits[0] if fits else None)
 
     def _awaited(self, acceptance: Acceptance) -> bool:
         """Will an undecided LOGIN tell it?"""
@@ -351,6 +378,8 @@ class Tracker:
 
     def _forget_outdated(self, now: float) -> list[Told]:
         told: list[Told] = []
+        if self._policy.untimed:
+            return told
         for acceptance in self._acceptances.outdated(now):
             if not acceptance.told:
                 self._counts["acceptances_dropped"] += 1
@@ -364,5 +393,6 @@ def _undeleted(exe: str) -> str:
 
 
 def _is_some_sshd(exe: str) -> bool:
-    """A name proves nothing, so it gives nobody a session; it is enough to take nobody's for all who come through it."""
+    """A name proves nothing, so it gives nobody a session; it is enough to take nobody's for all who come through
+    it."""
     return exe.rpartition("/")[2].startswith("sshd")

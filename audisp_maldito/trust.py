@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts as sshd's word, and whose name a login may bear.
 
-journald vouches for the fields with a leading underscore, and only for what the kernel told it at the moment of reading:
-any user may log as "sshd" (`logger -t sshd`), give a live sshd's pid in SYSLOG_PID, or run a copy of sshd; a container's
-root with the host's journal socket mounted has uid 0, the right exe and a host pid, and only its unit tells it apart. So an
-acceptance needs all of transport, uid, exe and unit. Lines that cannot name anybody (refusals, ends) need less, because
-journald often loses exe and unit of a process that is gone: but never the uid.
+journald vouches for the fields with a leading underscore, and only for what the kernel told it at the moment of
+reading: any user may log as "sshd" (`logger -t sshd`), give a live sshd's pid in SYSLOG_PID, or run a copy of sshd; a
+container's root with the host's journal socket mounted has uid 0, the right exe and a host pid, and only its unit
+tells it apart. So an acceptance needs all of transport, uid, exe and unit. Lines that cannot name anybody (refusals,
+ends) need less, because journald often loses exe and unit of a process that is gone: but never the uid.
 
-A certificate's key id is what its CA signed. Whoever can write an account's authorized_keys can add a CA of their own, so a
-key id names a person only under a CA that the host trusts for all accounts. Whose a plain key is only the operator can
-say (persons.py).
+A certificate's key id is what its CA signed. Whoever can write an account's authorized_keys can add a CA of their
+own, so a key id names a person only under a CA that the host trusts for all accounts. Whose a plain key is only the
+operator can say (persons.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import NamedTuple, Optional
 from .model import Login, SshdEntry
 from .persons import Persons
 from .sshd import CUT_BYTES
+
+UNKNOWN = "unknown"
 
 SSHD_PATHS = frozenset(
     ["/usr/sbin/sshd", "/usr/bin/sshd"]
@@ -44,11 +46,12 @@ CLAIMS = frozenset(["accepted", "partial", "failed", "refused"])
 """Kinds of messages that only sshd's monitor writes: from anybody else they are forgeries. The others come rightly from
 the user's own sshd process too, with that user's uid and often, since it ends then, without a program's name."""
 
+
 class Policy(NamedTuple):
     """What the operator (or the defaults) decided; everything in the engine that is not in its inputs."""
 
-    host: str = "unknown"
-    machine_id: str = "unknown"
+    host: str = UNKNOWN
+    machine_id: str = UNKNOWN
     sshd_paths: frozenset[str] = SSHD_PATHS
     sshd_units: tuple[str, ...] = SSHD_UNITS
     units_required: bool = True
@@ -57,6 +60,12 @@ class Policy(NamedTuple):
     """Fingerprints ("SHA256:…") of the CAs whose key ids name people; None: not checked (`replay` without any)."""
     sessions: str = "all"
     max_document_bytes: int = 65536
+    redact: bool = True
+    """Replace known secrets in command lines."""
+    redact_patterns: tuple[str, ...] = ()
+    """What else is one (redact.Pattern)."""
+    typed_text: bool = False
+    """Write what was typed on audited terminals."""
     persons: Optional[Persons] = None
     """The operator's directory of keys (the identities file), where there is one."""
     multi_factor: Optional[bool] = None

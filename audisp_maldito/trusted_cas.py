@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The certificate authorities that this host's sshd trusts for all accounts, found by reading what sshd reads.
+"""The certificate authorities that this host's sshd trusts for all accounts, found by reading what sshd reads; and, on
+the way, whether it asks for more than one method.
 
 A CA in an account's own authorized_keys is the account's word; one in a file that TrustedUserCAKeys names is the
 host's. sshd is never run to ask it (`sshd -T` wants host keys, and would be a child in the audit trail). Its grammar,
@@ -17,7 +18,7 @@ import binascii
 import glob
 import hashlib
 import os
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from . import rootfile
 from .errors import InputError
@@ -36,6 +37,10 @@ class Trusted(NamedTuple):
 
     fingerprints: frozenset[str]
     skipped: list[str]
+    multi_factor: Optional[bool] = None
+    """Does AuthenticationMethods ask anybody for more than one method? None: sshd_config could not be read."""
+    files: tuple[tuple[str, rootfile.Stamp], ...] = ()
+    """Everything that was looked at, as it was: when one of them changes, this does."""
 
 
 def find(sshd_config: str, ssh_dir: str = SSH_DIR) -> Trusted:
@@ -44,8 +49,9 @@ def find(sshd_config: str, ssh_dir: str = SSH_DIR) -> Trusted:
     search.config(sshd_config, 0)
     fingerprints: set[str] = set()
     for path in dict.fromkeys(search.ca_files):
-        fingerprints |= _fingerprints(search.file(path, KEYS_BYTES))
-    return Trusted(frozenset(fingerprints), search.skipped)
+        fingerprints |= fingerprints_of(search.file(path, KEYS_BYTES))
+    multi_factor = search.multi_factor if search.readable else None
+    return Trusted(frozenset(fingerprints), search.skipped, multi_factor, tuple(search.files.items()))
 
 
 class _Search:
@@ -55,20 +61,26 @@ class _Search:
         self.ssh_dir = ssh_dir
         self.ca_files: list[str] = []
         self.skipped: list[str] = []
-        self._files = 0
+        self.files: dict[str, rootfile.Stamp] = {}
+        self.multi_factor = False
+        self.readable = False
+        self._configs = 0
         self._global_seen = False
 
     def file(self, path: str, limit: int) -> bytes:
         """A file's bytes; none if it is none of root's own."""
+        self.files[path] = rootfile.stamp(path)
         try:
-            return rootfile.read(path, limit, follow=True)
+            data = rootfile.read(path, limit, follow=True)
         except InputError as error:
             self._skip(str(error))
             return b""
+        self.readable = True
+        return data
 
     def config(self, path: str, depth: int, in_match: bool = False) -> None:
-        self._files += 1
-        if depth > INCLUDE_DEPTH or self._files > FILES_LIMIT:
+        self._configs += 1
+        if depth > INCLUDE_DEPTH or self._configs > FILES_LIMIT:
             self._skip(f"cannot read {path}: too many Includes")
             return
         for line in self.file(path, CONFIG_BYTES).decode("utf-8", "surrogateescape").split("\n"):
@@ -84,6 +96,9 @@ class _Search:
                         self.config(included, depth + 1, in_match)
             elif keyword == "trustedusercakeys" and len(words) > 1:
                 self._ca_file(words[1], in_match)
+            elif keyword == "authenticationmethods":
+                # Match blocks count too: whom they apply to is not asked.
+                self.multi_factor = self.multi_factor or any("," in word for word in words[1:])
 
     def _ca_file(self, path: str, in_match: bool) -> None:
         if not in_match and self._global_seen:
@@ -121,8 +136,8 @@ def _words(line: str) -> list[str]:
     return words
 
 
-def _fingerprints(keys: bytes) -> set[str]:
-    """Of each line "TYPE BASE64 [comment]"; options before a key are no part of this file's grammar."""
+def fingerprints_of(keys: bytes) -> set[str]:
+    """Of a CA file's lines "TYPE BASE64 [comment]"; options before a key are no part of its grammar."""
     found: set[str] = set()
     for line in keys.split(b"\n"):
         words = line.split(None, 2)

@@ -85,7 +85,6 @@ static void hand_out(md_assembler *a, md_event *event, uint32_t session, bool in
     event->incomplete = incomplete;
     *a->queue_end = event;
     a->queue_end = &event->next;
-    a->stats.events_emitted++;
 }
 
 static void complete(md_assembler *a, uint32_t place, bool incomplete) {
@@ -94,8 +93,10 @@ static void complete(md_assembler *a, uint32_t place, bool incomplete) {
     if (f->fate == MD_UNDECIDED)
         f->fate = is_wanted(a, f->has_session, f->session) ? MD_KEPT : MD_DROPPED;
     a->stats.events_incomplete += incomplete;
+    md_closed closed = {f->types, f->has_session ? f->session : MD_SESSION_UNSET};
     if (f->fate == MD_KEPT && f->event) { // without an event only after running out of memory
-        hand_out(a, f->event, f->has_session ? f->session : MD_SESSION_UNSET, incomplete || f->has_gap);
+        hand_out(a, f->event, closed.session, incomplete || f->has_gap);
+        a->stats.events_emitted++;
     } else {
         md_event_free(f->event);
         a->stats.events_unwatched++;
@@ -105,7 +106,7 @@ static void complete(md_assembler *a, uint32_t place, bool incomplete) {
     if (a->recent == place)
         a->recent = MD_NOWHERE;
     md_ids_clear(&a->ids, place);
-    md_ids_remember(&a->ids, id);
+    md_ids_remember(&a->ids, id, closed);
 }
 
 static void complete_at_limit(md_assembler *a, uint32_t place) {
@@ -157,18 +158,40 @@ static void decide(md_assembler *a, md_flight *f, const md_line *line) {
         f->fate = is_wanted(a, true, session) ? MD_KEPT : MD_DROPPED;
 }
 
+// A record of the event that was closed in `place`.
+static bool take_late(md_assembler *a, uint32_t place, const md_line *line) {
+    md_closed *closed = md_ids_closed(&a->ids, place);
+    if (closed->types & md_type_bit(line->type)) {
+        a->stats.records_repeated++;
+        return true;
+    }
+    closed->types |= md_type_bit(line->type);
+    a->stats.records_late++;
+    if (!is_wanted(a, true, closed->session))
+        return true;
+    md_event *event = md_event_new(line, line->text.len);
+    if (!event || !md_event_add(event, line)) {
+        md_event_free(event);
+        return false;
+    }
+    event->late = true;
+    hand_out(a, event, closed->session, false);
+    return true;
+}
+
 // The event in `place` may be complete afterwards: at a limit of its own it completes without this record.
 static bool add(md_assembler *a, uint32_t place, const md_line *line) {
     md_flight *f = &a->flights.at[place];
     uint32_t len = (uint32_t)line->text.len;
     if (f->records == MD_EVENT_RECORDS_MAX || f->bytes + len > MD_EVENT_BYTES_MAX) {
+        md_id id = md_ids_at(&a->ids, place);
         complete_at_limit(a, place);
-        a->stats.records_late++;
-        return true;
+        return take_late(a, md_ids_find(&a->ids, id), line);
     }
     while (a->flights.bytes + len > MD_FLIGHT_BYTES_MAX) // one event alone fits, so there are others
         complete_at_limit(a, a->flights.oldest != place ? a->flights.oldest : f->after);
     f->records++;
+    f->types |= md_type_bit(line->type);
     f->bytes += len;
     a->flights.bytes += len;
     a->stats.records_assembled++;
@@ -193,12 +216,13 @@ static bool take_single(md_assembler *a, md_id id, const md_line *line) {
             return false;
         }
         hand_out(a, event, session, false);
+        a->stats.events_emitted++;
     } else {
         a->stats.events_unwatched++;
     }
     a->stats.events_started++;
     a->stats.records_assembled++;
-    md_ids_remember(&a->ids, id);
+    md_ids_remember(&a->ids, id, (md_closed){md_type_bit(line->type), session});
     return true;
 }
 
@@ -225,10 +249,8 @@ static bool take_record(md_assembler *a, const md_line *line, double now) {
     }
     if (is_in_flight)
         return add(a, place, line);
-    if (place != MD_NOWHERE) {
-        a->stats.records_late++;
-        return true;
-    }
+    if (place != MD_NOWHERE)
+        return take_late(a, place, line);
     if (md_type_is_last(line->type) && line->type != MD_TYPE_PROCTITLE)
         return take_single(a, id, line);
     return add(a, start_event(a, id, now), line);

@@ -11,7 +11,9 @@
 // read from a terminal), while its records come when the call ends.
 //
 // A record whose event is complete already (one of the last few thousand) is absorbed: EOE silently, for it comes
-// after PROCTITLE; others are counted as late. An EOE without an event is none.
+// after PROCTITLE; one of a type that the event has is counted as repeated, since overlapping files bring whole events
+// twice. Any other is late: it tells what the event, which is gone, lacks. It is handed out by itself, marked as what
+// it is, if the event's session is wanted. An EOE without an event is none.
 //
 // Which events are handed out (`keep`) is decided as soon as the event's session is certain, which it is with its
 // SYSCALL or URINGOP, else when it completes. The further records of an event that isn't wanted are not copied, but

@@ -26,6 +26,7 @@ typedef struct md_event {
     uint32_t session; // MD_SESSION_UNSET if the event has none
     bool has_node;
     bool incomplete;
+    bool late; // no event, but a record that came when its event had been handed out
     uint8_t node_len;
     uint32_t count;
     uint32_t size; // bytes of the records' texts

@@ -22,6 +22,7 @@ typedef struct md_flight {
     double came;       // by the caller's
     md_event *event;   // what has been copied; NULL if nothing has
     uint32_t records, bytes;
+    uint64_t types; // md_type_bit of each
     uint32_t session;
     bool has_session;
     bool session_is_certain;

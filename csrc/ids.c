@@ -51,7 +51,7 @@ md_id md_ids_at(const md_ids *ids, uint32_t place) {
 
 void md_ids_put(md_ids *ids, uint32_t place, md_id id) {
     uint32_t *head = head_of(ids, id);
-    ids->places[place] = (struct md_place){id.node, id.time_ms, id.serial, *head};
+    ids->places[place] = (struct md_place){id.node, id.time_ms, id.serial, *head, {0}};
     *head = place;
 }
 
@@ -62,14 +62,19 @@ void md_ids_clear(md_ids *ids, uint32_t place) {
     *link = ids->places[place].next;
 }
 
-void md_ids_remember(md_ids *ids, md_id id) {
+void md_ids_remember(md_ids *ids, md_id id, md_closed closed) {
     uint32_t place = ids->ring_first + ids->ring_next;
     if (ids->ring_used == ids->ring_size)
         md_ids_clear(ids, place);
     else
         ids->ring_used++;
     md_ids_put(ids, place, id);
+    ids->places[place].closed = closed;
     ids->ring_next = ids->ring_next + 1 < ids->ring_size ? ids->ring_next + 1 : 0;
+}
+
+md_closed *md_ids_closed(md_ids *ids, uint32_t place) {
+    return &ids->places[place].closed;
 }
 
 uint64_t md_ids_node(const md_ids *ids, bool has_node, md_span name) {

@@ -17,11 +17,18 @@ typedef struct md_id {
     uint32_t serial;
 } md_id;
 
+// What stays of an event when it is closed: which types of records it had (md_type_bit), and whose it was.
+typedef struct md_closed {
+    uint64_t types;
+    uint32_t session; // MD_SESSION_UNSET if none
+} md_closed;
+
 struct md_place {
     uint64_t node;
     uint64_t time_ms;
     uint32_t serial;
     uint32_t next; // the next place whose id hashes alike
+    md_closed closed;
 };
 
 typedef struct md_ids {
@@ -41,7 +48,10 @@ bool md_ids_holds(const md_ids *ids, uint32_t place, md_id id); // is it that id
 md_id md_ids_at(const md_ids *ids, uint32_t place);
 
 // Puts `id`, which is nowhere, into the ring in place of the oldest there.
-void md_ids_remember(md_ids *ids, md_id id);
+void md_ids_remember(md_ids *ids, md_id id, md_closed closed);
+
+// Of a place in the ring.
+md_closed *md_ids_closed(md_ids *ids, uint32_t place);
 
 // A node's name as a number, 0 if there is no node. 64 bits and a secret seed make two names of one number a thing
 // that doesn't happen.

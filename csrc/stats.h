@@ -2,7 +2,7 @@
 //
 // What the assembler counts, and samples of what it refused. Conservation:
 //   lines = records + rejected
-//   records = records_assembled + records_late + records_eoe
+//   records = records_assembled + records_late + records_repeated + records_eoe
 //   events_started = events_emitted + events_unwatched + in_flight
 //   events_incomplete = events_expired + events_limited + those cut off by the end of input
 
@@ -17,6 +17,7 @@
     X(records)                                                                                                         \
     X(records_assembled)                                                                                               \
     X(records_late)                                                                                                    \
+    X(records_repeated)                                                                                                \
     X(records_eoe)                                                                                                     \
     X(records_cut)                                                                                                     \
     X(rejected)                                                                                                        \

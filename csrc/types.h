@@ -42,6 +42,12 @@ size_t md_type_count(void);
 int md_type_number_at(size_t index);
 const char *md_type_name_at(size_t index);
 
+// The types of an event's records as one set. The kernel's numbers for them lie so that those which occur together
+// have bits of their own.
+static inline uint64_t md_type_bit(int number) {
+    return UINT64_C(1) << ((unsigned)number & 63);
+}
+
 // A record of this type is the last of its event, or its only one.
 bool md_type_is_last(int number);
 

@@ -11,8 +11,11 @@ conf=/etc/audit/plugins.d/audisp-maldito.conf
 
 auditd_pid() {
     for file in /run/auditd.pid /run/audit/auditd.pid; do
-        [ -r "$file" ] && read -r pid <"$file" || continue
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = auditd ] && echo "$pid" && return
+        pid=$(cat "$file" 2>/dev/null)
+        if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = auditd ]; then
+            echo "$pid"
+            return
+        fi
     done
 }
 

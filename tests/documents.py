@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every document must be, whatever test it comes from: one line of compact JSON, the original's keys in the
-original's order, nothing that data/event.schema.json does not describe.
+original's order, those of an action in the schema's, nothing that data/event.schema.json does not describe, no null.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ import audisp_maldito
 
 SCHEMA = json.loads((Path(audisp_maldito.__file__).parent / "data" / "event.schema.json").read_bytes())
 ORDER = ["metadata", "type", "loggedAt", "source", "outcome", "subjects", "component", "target", "data"]
+EXTRA_ORDER = list(SCHEMA["definitions"]["actionExtra"]["properties"])
+LAST = frozenset(["argsTruncated", "seq", "escaped", "cut"])
+"""What is put behind an action's other keys when the document is written."""
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
@@ -32,7 +35,12 @@ def read(line: bytes) -> Document:
     assert [key for key in ORDER if key in document] == keys, f"keys out of order: {keys}"
     complaints = [f"{'.'.join(map(str, e.absolute_path))}: {e.message}" for e in _VALIDATOR.iter_errors(document)]
     assert not complaints, f"{complaints}\nin {text}"
-    assert not re.search(r"\s", _STRING.sub("", text)), "blanks between the tokens"
+    plain = _STRING.sub("", text)
+    assert not re.search(r"\s", plain), "blanks between the tokens"
+    assert "null" not in plain, f"absent means that there is no key: {text}"
+    extra = [key for key in document["metadata"]["extra"] if key not in LAST]
+    if document["type"].endswith("Action"):
+        assert extra == [key for key in EXTRA_ORDER if key in extra], f"keys out of order: {extra}"
     return document
 
 

@@ -20,7 +20,8 @@ from typing import Any, Optional
 from audisp_maldito.engine import Engine
 from audisp_maldito.trust import Policy
 
-from .world import COMPANY, Done, Line, Session, World
+from .chronicle import Done, Line, Session
+from .world import COMPANY, World
 
 START, TICK = 1000.0, 0.25
 SETTLE, GIVE_UP = 1.0, 5.0
@@ -42,7 +43,9 @@ class Told:
 
 
 def policy_of(world: World) -> Policy:
-    return Policy(trusted_cas=frozenset([COMPANY]), units_required=world.units_required)
+    return Policy(
+        trusted_cas=frozenset([COMPANY]), units_required=world.units_required, audit_identity=world.audit_identity
+    )
 
 
 def run(world: World, engine: Optional[Engine] = None) -> Told:
@@ -63,8 +66,12 @@ def run(world: World, engine: Optional[Engine] = None) -> Told:
             else:
                 told.took(read_at, engine.feed("".join(line + "\n" for line in what).encode(), read_at))
             at += 1
-        if not any(start <= now < stop for start, stop in world.stalls):
+        readable = not any(start <= now < stop for start, stop in world.stalls)
+        if readable:
             told.reads.append(now)
+        if engine.deadline(now) is None and not engine.journal_wanted(now):
+            continue  # nothing is undecided
+        if readable:
             told.took(now, engine.journal_read(now, now))
         told.took(now, engine.tick(now))
     told.took(now, engine.close(now))
@@ -90,7 +97,7 @@ class Proof:
 
     def named_from(self, session: Session) -> Optional[float]:
         """When the name must be known; None if the input proves none. -1: before anything of the session is told."""
-        if not session.ssh or session.person is None or not session.read_at:
+        if not session.ssh or session.person is None or session.muddled or not session.read_at:
             return None
         candidates = [line for line in self._lines.get(session.pid, ()) if line.counts and self._opens(line, session)]
         words = {line.entry.message for line in candidates}
@@ -162,6 +169,7 @@ def _logins(world: World, told: Told) -> list[str]:
     """No UserLogin, UserLogout or UserIdentified bears a name that its line or session did not have."""
     wrong = []
     lines = {(str(line.entry.pid), line.person) for line in world.lines if line.counts}
+    lines |= {(str(s.pid), s.person) for s in world.sessions if s.ssh}
     people = {(str(s.ses), s.person) for s in world.sessions if s.ssh}
     for _, document in told.documents:
         person = document["subjects"]["userID"]

@@ -154,6 +154,11 @@ def is_last(number: Optional[int]) -> bool:
     return number in (1005, 1320, 1327, 2000) or 1007 <= number <= 1299 or number >= 2100
 
 
+def bit(line: Line) -> int:
+    """Types are told apart by the low bits of their numbers only."""
+    return (-1 if line.number is None else line.number) % 64
+
+
 def is_always_kept(line: Line) -> bool:
     named = ("LOGIN", "SYSTEM_BOOT", "USER_AUTH", "CRYPTO_KEY_USER", "CRYPTO_SESSION")
     return line.type in named or (line.number is not None and 1200 <= line.number <= 1299)
@@ -169,6 +174,7 @@ class Told(NamedTuple):
     size: int
     records: list[tuple[str, Optional[int], bytes, bool]]
     """Type, number, body, truncated."""
+    late: bool = False
 
 
 class Flight:
@@ -198,7 +204,7 @@ class Model:
         self.partial = b""
         self.clock = 0
         self.flying: dict[tuple[object, ...], Flight] = {}
-        self.closed: list[tuple[object, ...]] = []
+        self.closed: dict[tuple[object, ...], tuple[set[int], Optional[int]]] = {}
         self.watched: set[int] = set()
         self.told: list[Told] = []
         self.count: Counter[str] = Counter()
@@ -264,7 +270,7 @@ class Model:
             if key in self.flying:
                 self._complete(key, False)
         elif key in self.closed:
-            self.count["records_late"] += 1
+            self._late(key, line)
         else:
             self._add(key, line, now)
 
@@ -279,7 +285,7 @@ class Model:
         flight = self.flying[key]
         if len(flight.lines) == EVENT_RECORDS or flight.bytes + len(line.text) > EVENT_BYTES:
             self._limit(key)
-            self.count["records_late"] += 1
+            self._late(key, line)
             return
         while not single and sum(f.bytes for f in self.flying.values()) + len(line.text) > FLIGHT_BYTES:
             self._limit(next(k for k in self.flying if k != key))
@@ -290,6 +296,20 @@ class Model:
         self._decide(flight, line)
         if is_last(line.number):
             self._complete(key, False)
+
+    def _late(self, key: tuple[object, ...], line: Line) -> None:
+        types, session = self.closed[key]
+        if bit(line) in types:
+            self.count["records_repeated"] += 1
+            return
+        types.add(bit(line))
+        self.count["records_late"] += 1
+        if self._wants(session):
+            body = body_of(line.text)
+            record = (line.type, line.number, body, line.cut or is_cut(body))
+            stamp = f"{line.time_ms // 1000}.{line.time_ms % 1000:03d}:{line.serial}"
+            whose = None if session == UNSET else session
+            self.told.append(Told(stamp, line.node, whose, False, len(line.text), [record], late=True))
 
     def _decide(self, flight: Flight, line: Line) -> None:
         session, certain = flight.session()
@@ -321,7 +341,9 @@ class Model:
     def _complete(self, key: tuple[object, ...], incomplete: bool) -> None:
         flight = self.flying.pop(key)
         session, _ = flight.session()
-        self.closed = [*self.closed, key][-self.closed_max :]
+        self.closed[key] = ({bit(line) for line in flight.lines}, session)
+        if len(self.closed) > self.closed_max:
+            del self.closed[next(iter(self.closed))]
         self.count["events_incomplete"] += incomplete
         if not (self._wants(session) if flight.fate is None else flight.fate):
             self.count["events_unwatched"] += 1
@@ -343,4 +365,4 @@ class Model:
 def told(event: Event) -> Told:
     """An Event of the extension in the oracle's words."""
     records = [(r.type, r.number, r.body, r.truncated) for r in event.records]
-    return Told(event.id, event.node, event.session, event.incomplete, event.size, records)
+    return Told(event.id, event.node, event.session, event.incomplete, event.size, records, event.late)

@@ -24,13 +24,15 @@ def name(uid: int) -> str:
     return NAMES.get(uid, f"unknown({uid})")
 
 
-def _ids(auid: int, uid: int) -> str:
-    return f"auid={auid} uid={uid} gid={uid} euid={uid} suid={uid} fsuid={uid} egid={uid} sgid={uid} fsgid={uid}"
+def _ids(auid: int, uid: int, euid: Optional[int] = None) -> str:
+    euid = uid if euid is None else euid
+    return f"auid={auid} uid={uid} gid={uid} euid={euid} suid={euid} fsuid={euid} egid={uid} sgid={uid} fsgid={uid}"
 
 
-def _names(call: str, auid: int, uid: int) -> str:
+def _names(call: str, auid: int, uid: int, euid: Optional[int] = None) -> str:
     roles = ["UID", "GID", "EUID", "SUID", "FSUID", "EGID", "SGID", "FSGID"]
-    named = " ".join(f'{role}="{name(uid)}"' for role in roles)
+    effective = ("EUID", "SUID", "FSUID")
+    named = " ".join(f'{role}="{name(uid if euid is None or role not in effective else euid)}"' for role in roles)
     return f'\x1dARCH=x86_64 SYSCALL={call} AUID="{name(auid)}" {named}'
 
 
@@ -75,9 +77,17 @@ def login(
 
 
 def execute(
-    stamp: str, pid: int, ses: int, command: list[str], auid: int = 1000, uid: int = 1000, ppid: int = 2
+    stamp: str,
+    pid: int,
+    ses: int,
+    command: list[str],
+    auid: int = 1000,
+    uid: int = 1000,
+    ppid: int = 2,
+    euid: Optional[int] = None,
 ) -> list[str]:
-    """execve of `command`, whose first word is looked for in /usr/bin."""
+    """execve of `command`, whose first word is looked for in /usr/bin. With an `euid` of its own the file is root's and
+    has the setuid bit."""
     exe = command[0] if "/" in command[0] else "/usr/bin/" + command[0]
     arguments = " ".join(f"a{number}={text(word)}" for number, word in enumerate(command))
     return _event(
@@ -86,14 +96,16 @@ def execute(
             (
                 "SYSCALL",
                 "arch=c000003e syscall=59 success=yes exit=0 a0=55d0c8f5 a1=55d0c8f6 a2=55d0c8f7 a3=8 items=1 "
-                f"ppid={ppid} pid={pid} {_ids(auid, uid)} tty=pts0 ses={ses} comm={text(exe.rpartition('/')[2][:15])} "
-                f"exe={text(exe)} key=(null)" + _names("execve", auid, uid),
+                f"ppid={ppid} pid={pid} {_ids(auid, uid, euid)} tty=pts0 ses={ses} "
+                f"comm={text(exe.rpartition('/')[2][:15])} exe={text(exe)} key=(null)"
+                + _names("execve", auid, uid, euid),
             ),
             ("EXECVE", f"argc={len(command)} {arguments}"),
             ("CWD", 'cwd="/home/core"'),
             (
                 "PATH",
-                f"item=0 name={text(exe)} inode=1024 dev=fe:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL "
+                f"item=0 name={text(exe)} inode=1024 dev=fe:01 mode=010{'0' if euid is None else '4'}755 ouid=0 ogid=0 "
+                "rdev=00:00 nametype=NORMAL "
                 'cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0 cap_frootid=0\x1dOUID="root" OGID="root"',
             ),
             ("PROCTITLE", "proctitle=" + "\0".join(command).encode().hex().upper()),
@@ -112,10 +124,22 @@ def user(
     acct: str = "core",
     op: str = "PAM:session_close",
     res: str = "success",
+    cmd: Optional[str] = None,
 ) -> list[str]:
-    """A user-space record (USER_END, CRED_DISP …): one line, an event of its own."""
+    """A user-space record (USER_END, CRED_DISP …): one line, an event of its own. With `cmd` as sudo writes it."""
+    if cmd is not None:
+        said = f'cwd="/home/core" cmd={cmd.encode().hex().upper()} exe={text(exe)} terminal=pts/0 res={res}'
+        return spoken(stamp, kind, pid, said, uid, auid, ses)
     return [
         f"type={kind} msg=audit({stamp}): pid={pid} uid={uid} auid={auid} ses={ses} subj=unconfined msg='op={op} "
         f"grantors=pam_permit acct={text(acct)} exe={text(exe)} hostname=192.0.2.7 addr=192.0.2.7 terminal=ssh "
         f'res={res}\'\x1dUID="{name(uid)}" AUID="{name(auid)}"'
+    ]
+
+
+def spoken(stamp: str, kind: str, pid: int, said: str, uid: int = 0, auid: int = UNSET, ses: int = UNSET) -> list[str]:
+    """A user-space record that says `said`; what stands before it is the kernel's."""
+    return [
+        f"type={kind} msg=audit({stamp}): pid={pid} uid={uid} auid={auid} ses={ses} subj=unconfined msg='{said}'"
+        f'\x1dUID="{name(uid)}" AUID="{name(auid)}"'
     ]

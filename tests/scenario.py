@@ -44,7 +44,10 @@ from . import documents, records
 
 BOOT = "5f2e6c30c1d14ac8b2b3c1a6a2f3c9d1"
 COMPANY = "SHA256:Company"
-MARKS = ("contested", "inherited", "candidates", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted", "detached", "Factors", "IdentitySource", "ConfirmedBy")
+MARKS = (
+    "contested", "inherited", "candidates", "detached", "escalated", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted",
+    "Factors", "ConfirmedBy", "Testimony", "IdentitySource", "After",
+)  # fmt: skip
 CONTROLS = {"{lf}": "\n", "{cr}": "\r", "{esc}": "\x1b", "{gs}": "\x1d"}
 
 _ENTRY = re.compile(r"sshd\[(\d+)\]((?: \w+=\S*)*): (.*)")
@@ -278,6 +281,8 @@ def _said(document: documents.Document, key: str) -> Optional[str]:
         return str(len(data[key]))
     if key == "Factors" and key in data:
         return ",".join(":".join(filter(None, (f["Method"], f.get("KeyID", f.get("SSHKeySum"))))) for f in data[key])
+    if key == "escalated" and key in data:
+        return " ".join(str(value) for name, value in data[key].items() if name != "event")
     for place in (data, document["subjects"], extra, document):
         if key in place:
             return _text(place[key])

@@ -106,12 +106,29 @@ def test_close_is_the_end_of_input() -> None:
     assert ids(assembler.feed(line("USER_END", 3), 0.0)) == [3]
 
 
-def test_late_records_are_absorbed() -> None:
+def test_late_records_are_handed_out_by_themselves() -> None:
+    """What the event lacks is told as what it is; what it has is the same event read twice."""
     assembler = Assembler()
-    assembler.feed(line("SYSCALL", 1) + line("PROCTITLE", 1), 0.0)
-    assert assembler.feed(line("EOE", 1) + line("CWD", 1) + line("USER_END", 1), 0.0) == []
-    assert (1, 2) == (assembler.stats()["records_eoe"], assembler.stats()["records_late"])
+    assembler.feed(line("SYSCALL", 1, " ses=5") + line("PROCTITLE", 1), 0.0)
+    events = assembler.feed(line("EOE", 1) + line("CWD", 1) + line("USER_END", 1) + line("CWD", 1), 0.0)
+    assert [(event.serial, types(event), event.late, event.session) for event in events] == [
+        (1, ["CWD"], True, 5),
+        (1, ["USER_END"], True, 5),
+    ]
+    stats = assembler.stats()
+    assert (1, 2, 1) == (stats["records_eoe"], stats["records_late"], stats["records_repeated"])
+    assert stats["events_emitted"] == 1
     assert assembler.close() == []
+
+
+def test_late_records_of_unwatched_sessions_are_not() -> None:
+    """They are counted."""
+    assembler = Assembler(keep="watched")
+    assembler.watch(6)
+    for serial, ses in ((1, 5), (2, 6)):
+        assembler.feed(line("SYSCALL", serial, f" ses={ses}") + line("PROCTITLE", serial), 0.0)
+    assert ids(assembler.feed(line("CWD", 1) + line("CWD", 2), 0.0)) == [2]
+    assert assembler.stats()["records_late"] == 2
 
 
 def test_closed_events_are_remembered_up_to_a_number() -> None:
@@ -132,12 +149,12 @@ def test_in_flight_limit_completes_the_oldest() -> None:
 
 
 def test_limit_of_records() -> None:
-    """16,384 records, then the event is told and the rest of it is late."""
+    """16,384 records, then the event is told and what comes still is counted."""
     assembler = Assembler()
     (event,) = assembler.feed(line("PATH", 1) * 16_400 + line("EOE", 1), 0.0)
     assert len(event.records) == 16_384
     assert event.incomplete
-    assert assembler.stats()["records_late"] == 16
+    assert assembler.stats()["records_repeated"] == 16
 
 
 def test_limit_of_bytes() -> None:

@@ -269,3 +269,30 @@ def test_every_failure_is_told_once_and_at_once(lines: list[tuple[str, int, int]
     assert sum(t.startswith("Failed") for t, _, _ in told) == sum(t.startswith("Failed") for t, _, _ in lines)
     assert log.attempts.stats()["attempts_connections"] == 0
     assert log.attempts.deadline() is None
+
+
+ACCEPTED = "Accepted password for bob from 192.0.2.7 port 5022 ssh2"
+NOT_OPENED = "error: PAM: pam_open_session(): Cannot make/remove an entry for the specified session"
+
+
+def test_what_undoes_an_acceptance_is_told_at_once_and_says_which() -> None:
+    log = Log().say(FAILED, ACCEPTED, NOT_OPENED)
+    told = log.told[-1]
+    assert (told.text, told.tries, told.login.user, told.login.port) == (NOT_OPENED, 0, "bob", "5022")
+    assert told.after is not None and told.after[1].text == ACCEPTED
+    assert [f.after for f in log.told[:-1]] == [None]
+    assert len(log.end()) == 2
+
+
+def test_only_soon_after_it() -> None:
+    """Later the pid is another process's, or the line another's affair."""
+    log = Log().say(ACCEPTED).wait(31).say(NOT_OPENED)
+    assert log.end() == [(NOT_OPENED, 0, "PAM: pam_open_session(): Cannot make/remove an entry for the specified session")]
+    assert log.told[0].after is None
+
+
+def test_after_an_acceptance_a_pid_begins_anew() -> None:
+    """A failure, or a line about somebody else, is another connection's."""
+    log = Log().say(ACCEPTED, FAILED, INVALID_CERTIFICATE, CLOSED)
+    assert [(text, tries) for text, tries, _ in log.end()] == [(FAILED, 1), (INVALID_CERTIFICATE, 0)]
+    assert [f.after for f in log.told] == [None, None]

@@ -36,7 +36,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     assert config.parse(text.encode(), "c.yaml") == Config()
     shown = re.sub(r"^#(?=\w+:|  - )", "", text, flags=re.MULTILINE)
     values = config.parse(shown.encode(), "c.yaml")
-    without_default = {"host", "trusted_cas"}
+    without_default = {"host", "trusted_cas", "identities"}
     assert values._replace(**dict.fromkeys(without_default)) == Config()
     assert [line.split(":")[0] for line in shown.splitlines() if re.match(r"\w+:", line)] == sorted(
         Config._fields, key=shown.index
@@ -62,7 +62,10 @@ def test_off_is_off_though_yaml_reads_it_as_false() -> None:
     [
         ("output: /a\noutptu: /b\n", "c.yaml:2: unknown key 'outptu'; did you mean 'output'?"),
         ("sesions: ssh\n", "c.yaml:1: unknown key 'sesions'; did you mean 'sessions'?"),
-        ("zzz: 1\n", "c.yaml:1: unknown key 'zzz'; the keys are host, max_document_bytes, output,"),
+        (
+            "zzz: 1\n",
+            "c.yaml:1: unknown key 'zzz'; the keys are audit_identity, host, identities, max_document_bytes, output,",
+        ),
         ("1: 2\n", "c.yaml:1: unknown key '1'; the keys are"),
         ("host: a\n\nhost: b\n", "c.yaml:3: 'host' is set twice"),
         ("output: events.jsonl\n", "c.yaml:1: 'output' must be an absolute path"),
@@ -77,6 +80,10 @@ def test_off_is_off_though_yaml_reads_it_as_false() -> None:
         ("trusted_cas: SHA256:abc\n", "'trusted_cas' must be a list of at most 256"),
         ("max_document_bytes: 1\n", "'max_document_bytes' must be a number from 4096 to 16777216"),
         ("max_document_bytes: yes\n", "'max_document_bytes' must be a number from"),
+        ("redact: 1\n", "'redact' must be true or false"),
+        ("typed_text: plain\n", "'typed_text' must be true or false"),
+        ("redact_patterns: [a*b*]\n", "'redact_patterns' has 'a*b*': a pattern has 1 to 200 characters"),
+        ("redact_patterns: x\n", "'redact_patterns' must be a list of at most 256"),
         ("host: |\n  a\n  b\n", "'host' must be a text on one line"),
         ("a list\n", "c.yaml: must be a list of 'key: value' lines"),
         ("- host\n", "c.yaml: must be a list of 'key: value' lines"),
@@ -95,6 +102,12 @@ def test_the_policy_has_what_was_set_and_the_hosts_cas_only_where_none_are() -> 
     assert Config().policy(trusted_cas=found, host="h").trusted_cas == found
     own = Config(trusted_cas=(), sshd_paths=("/opt/sshd",)).policy(trusted_cas=found, host="h")
     assert (own.trusted_cas, own.sshd_paths, own.host) == (frozenset(), {"/opt/sshd"}, "h")
+
+
+def test_the_policy_knows_what_to_hide() -> None:
+    config_ = config.parse(b"redact: no\ntyped_text: on\nredact_patterns: ['--our-key=*']\n", "c.yaml")
+    policy = config_.policy(trusted_cas=None)
+    assert (policy.redact, policy.typed_text, policy.redact_patterns) == (False, True, ("--our-key=*",))
 
 
 def test_the_file_is_read(file: Path) -> None:

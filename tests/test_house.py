@@ -45,38 +45,50 @@ ARROWS = {
     "objects": "fields model names paths tables",
     "normalize": "_native arguments details fields model names objects paths sockaddr stamp tables",
     "redact": "model tables",
-    "lineage": "",
+    "grants": "model",
+    "lineage": "grants model",
+    "lineages": "grants lineage model session",
     "testimony": "_native model sshd",
     "session": "lineage model testimony trust",
     "sessions": "session",
     "acceptances": "model session",
     "partials": "acceptances model",
     "verdict": "model session testimony trust",
-    "tracker": "acceptances model partials session sessions testimony trust verdict",
+    "held": "model session",
+    "tracker": "acceptances held lineages model partials session sessions testimony trust verdict",
     "attempts": "model",
     "fit": "jsonline",
     "particulars": "model patterns sshd trust",
-    "auditevent": "model particulars session stamp trust verdict",
-    "engine": "_native attempts auditevent fit model normalize session sshd testimony tracker trust",
+    "auditevent": "lineage model particulars session stamp trust verdict",
+    "engine": "_native attempts auditevent fit model normalize particulars redact session sshd testimony tracker trust",
     "replay": "_native engine model trust",
     "rootfile": "errors",
-    "config": "errors rootfile trust",
+    "config": "errors redact rootfile trust",
     "trusted_cas": "errors rootfile",
-    "journal": "errors model trust",
+    "logind": "model trust",
+    "journal": "errors logind model trust",
     "follower": "diagnostics journal model sshd trust",
     "diagnostics": "",
     "lock": "",
     "outfile": "",
     "signals": "",
     "sinks": "diagnostics lock outfile",
-    "plugin": "config diagnostics engine errors follower lock signals sinks trust trusted_cas",
-    "cli": "__init__ _native config errors journal jsonline model normalize plugin replay",
+    "addresses": "",
+    "authorized": "",
+    "keys": "accounts authorized persons",
+    "identities": "config errors persons rootfile",
+    "premises": "addresses config diagnostics errors identities persons rootfile trust trusted_cas",
+    "plugin": "config diagnostics engine errors follower lock premises signals sinks",
+    "accounts": "",
+    "auditctl": "",
+    "rules": "accounts auditctl errors",
+    "cli": "__init__ _native config doctor errors identities journal jsonline keys model normalize plugin replay rules trust",
     "__main__": "cli",
 }
 PURE = [
-    "model", "jsonline", "stamp", "vis", "patterns", "sshd", "trust", "fields", "arguments", "paths", "sockaddr", "details",
-    "objects", "normalize", "session", "acceptances", "tracker", "attempts", "fit", "auditevent", "engine", "replay",
-    "persons", "lineage", "testimony", "sessions", "partials", "verdict", "particulars",
+    "model", "jsonline", "stamp", "vis", "patterns", "sshd", "trust", "fields", "arguments", "paths", "sockaddr",
+    "details", "objects", "normalize", "session", "acceptances", "held", "tracker", "attempts", "fit", "auditevent", "engine",
+    "replay", "persons", "grants", "lineage", "lineages", "testimony", "sessions", "partials", "verdict", "particulars", "logind",
 ]  # fmt: skip
 CLOCK = {"plugin"}
 """The loop reads the clock once a turn and hands it on."""
@@ -100,7 +112,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 CODE = [
     path
     for pattern in (
-        "audisp_maldito/*.py",
+        "audisp_maldito/**/*.py",
         "audisp_maldito/*.pyx",
         "audisp_maldito/*.pxd",
         "csrc/*.[ch]",
@@ -126,7 +138,8 @@ def siblings(module: str) -> set[str]:
             else:
                 names = {alias.name for alias in node.names}
                 found |= {
-                    name if (PACKAGE / f"{name}.py").exists() or name == "_native" else "__init__" for name in names
+                    name if (PACKAGE / f"{name}.py").exists() or name in ("_native", "doctor") else "__init__"
+                    for name in names
                 }
         elif isinstance(node, ast.Import):
             assert not any(alias.name.startswith("audisp_maldito") for alias in node.names)

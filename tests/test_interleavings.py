@@ -14,6 +14,7 @@ from audisp_maldito.model import Login, SshdEntry
 from audisp_maldito.session import Acceptance, Session, Told
 from audisp_maldito.tracker import Tracker
 from audisp_maldito.trust import Grade, Identity, Policy
+from audisp_maldito.verdict import verdict as decide
 
 from .interleavings import check
 from .world import COMPANY, World
@@ -62,7 +63,7 @@ def believe_any_scope(patch: pytest.MonkeyPatch) -> None:
 
 def believe_any_ca(patch: pytest.MonkeyPatch) -> None:
     """A1."""
-    patch.setattr(tracker, "identity", lambda login, _: Identity(login.key_id or None))
+    patch.setattr(trust, "identity", lambda login, *_: Identity(login.key_id or None))
 
 
 def believe_cut_lines(patch: pytest.MonkeyPatch) -> None:
@@ -79,11 +80,18 @@ def read_every_line_of_a_message(patch: pytest.MonkeyPatch) -> None:
 
 def take_the_first_acceptance(patch: pytest.MonkeyPatch) -> None:
     """A8: nobody contests."""
-    patch.setattr(Tracker, "_contest", lambda self, session, found: self._bind(session, found[0]))
+    patch.setattr(tracker, "verdict", lambda session, found, policy: decide(session, found[:1], policy))
 
 
 def take_the_last_acceptance(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Tracker, "_contest", lambda self, session, found: self._bind(session, found[-1]))
+    patch.setattr(tracker, "verdict", lambda session, found, policy: decide(session, found[-1:], policy))
+
+
+def believe_the_audit_trail(patch: pytest.MonkeyPatch) -> None:
+    """A13: whoever can write USER_AUTH records."""
+    patch.setattr(
+        tracker, "verdict", lambda session, found, policy: decide(session, found, policy._replace(audit_identity=True))
+    )
 
 
 def see_no_end(patch: pytest.MonkeyPatch) -> None:
@@ -123,11 +131,11 @@ def inherit_through_sshd(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Tracker, "done", inheriting)
 
 
-def end_with_anybody(patch: pytest.MonkeyPatch) -> None:
-    """A late acceptance binds whichever session of its pid is the last."""
+def find_the_last_login_of_a_pid(patch: pytest.MonkeyPatch) -> None:
+    """A late acceptance opens whichever session of its pid is the last."""
 
     def opened_by(self: Tracker, acceptance: Acceptance) -> Optional[Session]:
-        return next(iter(self._monitors.get(acceptance.pid, [])[-1:]), None)
+        return next(iter(self._sessions.of_monitor(acceptance.pid)[-1:]), None)
 
     patch.setattr(Tracker, "_opened_by", opened_by)
     patch.setattr(Acceptance, "opens", lambda self, _: not self.taken)
@@ -139,7 +147,7 @@ def rename_at_will(patch: pytest.MonkeyPatch) -> None:
 
     def renaming(self: Tracker, entry: SshdEntry, login: Login, now: float, scope: Optional[int] = None) -> list[Told]:
         told = accepted(self, entry, login, now, scope)
-        for session in self._monitors.get(entry.pid or 0, ()):
+        for session in self._sessions.of_monitor(entry.pid or 0):
             if session.acceptance is not None:
                 session.acceptance.who = trust.identity(login, Policy(trusted_cas=frozenset([COMPANY])))
         return told
@@ -161,11 +169,12 @@ DEFENCES: list[tuple[Patch, str]] = [
     (read_every_line_of_a_message, "WRONG NAME"),
     (take_the_first_acceptance, "WRONG NAME"),
     (take_the_last_acceptance, "WRONG NAME"),
+    (believe_the_audit_trail, "WRONG NAME"),
     (see_no_end, "WRONG NAME"),
     (take_any_time, "WRONG NAME"),
     (believe_any_login, "UserAction for SystemAction"),
     (inherit_through_sshd, "WRONG NAME"),
-    (end_with_anybody, "WRONG NAME"),
+    (find_the_last_login_of_a_pid, "WRONG NAME"),
     (rename_at_will, "WRONG NAME"),
     (decide_at_once, "WRONG NAME"),
 ]

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audisp_maldito.jsonline import encode
@@ -54,6 +54,7 @@ def test_steering_characters_are_escaped() -> None:
     assert json.loads(written) == {"a": steering}
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_come_back(data: bytes) -> None:
     """Nothing is lost: from the line the bytes can be had back."""
@@ -65,6 +66,7 @@ def test_any_bytes_come_back(data: bytes) -> None:
     assert (unescaped(text) if "escaped" in document else text.encode()) == data
 
 
+@settings(deadline=None)
 @given(st.recursive(st.text() | st.integers() | st.booleans(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_valid_documents_are_json(value: Any) -> None:
     """Any value that is no lone surrogate is read back as it was."""

@@ -43,6 +43,7 @@ def comparable(lines: list[bytes]) -> list[str]:
 # Law 3
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_neutral_filter(seed: int) -> None:
     """What the assembler skips in C is what nobody would have been told of anyway."""
@@ -57,6 +58,7 @@ def test_neutral_filter(seed: int) -> None:
     assert told("ssh", "watched") == told("ssh", "sessions") == told("ssh", "all")
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_ssh_sessions_alone_are_the_same(seed: int) -> None:
     """`sessions: ssh` leaves documents out and changes none."""
@@ -72,6 +74,7 @@ def test_ssh_sessions_alone_are_the_same(seed: int) -> None:
 # Law 1, to the end of the path
 
 
+@settings(deadline=None)
 @given(SEEDS, st.integers(1, 700))
 def test_chunking(seed: int, size: int) -> None:
     """Any split of the bytes gives the same documents."""
@@ -91,6 +94,7 @@ def test_chunking(seed: int, size: int) -> None:
 # Law 6
 
 
+@settings(deadline=None)
 @given(SEEDS, st.randoms(use_true_random=False))
 def test_order_of_reading(seed: int, chance: random.Random) -> None:
     """Within the hold time it is all one which stream is read first; only the order of writing differs."""
@@ -164,6 +168,7 @@ def test_read_twice(recording: Path, tmp_path: Path) -> None:
     assert replayed(tmp_path, [audit], [journal, journal]) == once
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_identifiers(seed: int) -> None:
     """No two documents of one kind have the same eventId."""

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audisp_maldito import cli
+from audisp_maldito.engine import Engine
 from audisp_maldito.redact import Redaction
+from audisp_maldito.trust import Policy
+from tests import records
 from tests.events import action, syscall
 
 HIDDEN = Redaction()
@@ -76,8 +81,15 @@ def test_an_action_without_its_secrets() -> None:
         "PROCTITLE proctitle=" + b"mysql\0-phunter2\0db".hex().upper(),
     )
     hidden = HIDDEN.apply(done)
-    assert (hidden.args, hidden.title) == (["mysql", "-p[redacted:7]", "db"], "mysql -p[redacted:7] db")
+    assert (hidden.args, hidden.shown_title) == (["mysql", "-p[redacted:7]", "db"], "mysql -p[redacted:7] db")
     assert Redaction(arguments=False).apply(done) is done
+
+
+def test_an_argument_of_several_words_in_a_title() -> None:
+    """On one line its second half would look like an argument of its own."""
+    done = action(syscall(2, items="0"), "PROCTITLE proctitle=" + b"prog\0--password\0hun ter2\0-v".hex().upper())
+    assert done.shown_title == "prog --password hun ter2 -v"
+    assert HIDDEN.apply(done).shown_title == "prog --password [redacted:8] -v"
 
 
 def test_sudos_command() -> None:
@@ -95,6 +107,13 @@ def test_typed_text(record: str) -> None:
     assert HIDDEN.apply(done).object == ("keystrokes", "[redacted:3]", None)
     assert (done.details["keys"], HIDDEN.apply(done).details.get("keys")) == ("ls<ret>", None)
     assert Redaction(typed=False).apply(done) is done
+
+
+def test_typed_text_beside_another_record() -> None:
+    """Something else decides what the event is."""
+    done = action("CONFIG_CHANGE op=tty_set auid=1000 ses=5 res=1", 'TTY tty pid=5 ses=5 comm="bash" data=6C730D')
+    assert (done.type, done.details["keys"]) == ("CONFIG_CHANGE", "ls<ret>")
+    assert "ls" not in repr(HIDDEN.apply(done).details)
 
 
 def test_what_has_no_secret_is_the_same_object() -> None:
@@ -149,3 +168,48 @@ def test_the_quick_look_misses_nothing() -> None:
             words = " ".join(f'a{n}="{word}"' for n, word in enumerate(line.split(" ")))
             done = action(syscall(59, items="0"), f"EXECVE argc={len(line.split(' '))} {words}")
             assert " ".join(HIDDEN.apply(done).args) == written
+
+
+def written(policy: Policy) -> str:
+    """All documents of a session in which secrets are in command lines, sudo's words and keystrokes."""
+    engine = Engine(policy)
+    told = engine.feed(records_of_secrets(), 1000.0)
+    return b"".join(told + engine.close(1010.0)).decode()
+
+
+def records_of_secrets() -> bytes:
+    command = ["mysql", "-phunter2", "--ours=swordfish"]
+    lines = records.execute("1000.000:1", 80, 5, command)
+    lines += records.user("1000.000:2", "USER_CMD", 81, 5, uid=1000, exe="/usr/bin/sudo", cmd=" ".join(command))
+    lines.append(f"type=TTY msg=audit(1000.000:3): tty pid=82 uid=0 auid=1000 ses=5 data={b'topsecret'.hex().upper()}")
+    return "".join(line + "\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [
+        (Policy(), {"swordfish"}),
+        (Policy(redact_patterns=("--ours=*",)), set()),
+        (Policy(redact=False), {"hunter2", "swordfish"}),
+        (Policy(typed_text=True), {"swordfish", "topsecret"}),
+    ],
+)
+def test_documents_hide_what_the_operator_wants(policy: Policy, shown: set[str]) -> None:
+    text = written(policy)
+    assert {word for word in ("hunter2", "swordfish", "topsecret") if word in text} == shown
+
+
+def test_hidden_from_the_next_event_on() -> None:
+    """The operator's change does not wait for a restart."""
+    engine = Engine(Policy())
+    engine.reconfigure(Policy(redact=False))
+    assert b"hunter2" in b"".join(engine.feed(records_of_secrets(), 1000.0))
+
+
+def test_parse_hides_nothing(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """It shows what the log has."""
+    log = tmp_path / "audit.log"
+    log.write_bytes(records_of_secrets())
+    assert cli.main(["parse", str(log)]) == 0
+    printed = capfdbinary.readouterr().out
+    assert all(word in printed for word in (b"hunter2", b"swordfish", b"topsecret"))

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audisp_maldito.stamp import identifier, rfc3339
@@ -30,6 +30,7 @@ def test_rfc3339(ticks: int, per_second: int, expected: str) -> None:
     assert rfc3339(ticks, per_second) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(0, 253402300799999))
 def test_rfc3339_is_read_back(ticks: int) -> None:
     """No millisecond is lost or rounded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from audisp_maldito import held
 from audisp_maldito import tracker as module
 from audisp_maldito.session import ActionTold, IdentityTold, LoginMissing, LoginTold, Told
 from audisp_maldito.tracker import Tracker
@@ -32,7 +33,7 @@ def bound(tracker: Tracker, ses: int, pid: int, now: float = 1000.0, auid: int =
 
 def test_hold_is_bounded_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the cap everything held flows, nameless and in order; a later name is told of, and binds what follows."""
-    monkeypatch.setattr(module, "HELD_ACTIONS", 10)
+    monkeypatch.setattr(held, "HELD_ACTIONS", 10)
     tracker = Tracker(Policy())
     told = tracker.done(opening(5, 71, serial=1), 1000.0)
     for serial in range(2, 12):

@@ -37,8 +37,12 @@ class Host:
         path.write_text(text.replace("$", str(self.directory)))
         path.chmod(0o600)
 
-    def find(self) -> trusted_cas.Trusted:
+    def whole(self) -> trusted_cas.Trusted:
         return trusted_cas.find(str(self.config), str(self.directory))
+
+    def find(self) -> tuple[frozenset[str], list[str]]:
+        """The CAs alone."""
+        return self.whole()[:2]
 
 
 @pytest.fixture
@@ -91,9 +95,9 @@ def test_the_first_global_line_counts_as_in_sshd(host: Host) -> None:
     first = host.key("first")
     host.key("second")
     host.write("TrustedUserCAKeys $/first\nTrustedUserCAKeys $/second\n")
-    assert host.find().fingerprints == first
+    assert host.whole().fingerprints == first
     host.write("TrustedUserCAKeys none\nTrustedUserCAKeys $/second\n")
-    assert host.find().fingerprints == set()
+    assert host.whole().fingerprints == set()
 
 
 def test_every_match_block_counts(host: Host) -> None:
@@ -122,16 +126,16 @@ def test_an_include_within_a_match_block_belongs_to_it(host: Host) -> None:
 def test_a_file_that_includes_itself_ends(host: Host) -> None:
     fingerprints = host.key("ca")
     host.write("TrustedUserCAKeys $/ca\nInclude $/sshd_config\nInclude $/sshd_config\n")
-    found = host.find()
+    found = host.whole()
     assert found.fingerprints == fingerprints
     assert "too many Includes" in found.skipped[0]
     assert len(found.skipped) < 5
 
 
 def test_what_is_missing_is_said(host: Host) -> None:
-    assert "sshd_config: No such file" in host.find().skipped[0]
+    assert "sshd_config: No such file" in host.whole().skipped[0]
     host.write("TrustedUserCAKeys $/gone\nMatch all\nTrustedUserCAKeys relative/path\n")
-    assert [line.split(": ")[1] for line in host.find().skipped] == [
+    assert [line.split(": ")[1] for line in host.whole().skipped] == [
         "TrustedUserCAKeys is relative to where sshd was started",
         "No such file or directory",
     ]
@@ -149,7 +153,7 @@ def test_a_key_file_that_others_may_write_is_left_out(host: Host) -> None:
     host.key("ca")
     (host.directory / "ca").chmod(0o666)
     host.write("TrustedUserCAKeys $/ca")
-    found = host.find()
+    found = host.whole()
     assert found.fingerprints == set()
     assert found.skipped == [f"cannot read {host.directory}/ca: writable by group or others"]
 
@@ -162,8 +166,8 @@ def test_a_link_into_a_directory_of_others_is_left_out(host: Host) -> None:
     Host(theirs).key("ca")
     (host.directory / "ca").symlink_to(theirs / "ca")
     host.write("TrustedUserCAKeys $/ca")
-    assert host.find().fingerprints == set()
-    assert "its directory is writable by group or others" in host.find().skipped[0]
+    assert host.whole().fingerprints == set()
+    assert "its directory is writable by group or others" in host.whole().skipped[0]
 
 
 def test_a_key_under_a_false_name_is_no_key(host: Host) -> None:
@@ -172,3 +176,33 @@ def test_a_key_under_a_false_name_is_no_key(host: Host) -> None:
     host.write(path.read_text().replace("ssh-ed25519", "ssh-rsa", 1), "ca")
     host.write("TrustedUserCAKeys $/ca")
     assert host.find() == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ("AuthenticationMethods any", False),
+        ("AuthenticationMethods publickey password", False),
+        ("authenticationmethods publickey,password", True),
+        ("AuthenticationMethods publickey publickey,keyboard-interactive:pam", True),
+        ("Match Group remote\n  AuthenticationMethods publickey,publickey", True),
+        ("#AuthenticationMethods publickey,password", False),
+    ],
+)
+def test_whether_anybody_is_asked_for_several_methods(host: Host, text: str, expected: bool) -> None:
+    host.write(text)
+    assert host.whole().multi_factor is expected
+
+
+def test_without_sshd_config_that_is_not_known(host: Host) -> None:
+    assert host.whole().multi_factor is None
+
+
+def test_every_file_that_was_looked_at_is_told(host: Host) -> None:
+    """Also one that is not there: it may come."""
+    host.write("Include $/more\nTrustedUserCAKeys $/ca\n")
+    host.write("# nothing", "more")
+    assert [(Path(path).name, stamp == (0, 0, 0, 0)) for path, stamp in host.whole().files] == [
+        ("sshd_config", False), ("more", False), ("ca", True),
+    ]  # fmt: skip

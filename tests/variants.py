@@ -63,6 +63,7 @@ def without_names(document: dict[str, Any]) -> dict[str, Any]:
     extra = document["metadata"]["extra"]
     extra.pop("node", None)
     extra.pop("seq", None)
+    extra.pop("names", None)
     if document["source"]["value"] == "unknown":
         # Without a login `loggedAs` is auid's name, or its number where nobody wrote a name.
         document["subjects"].pop("loggedAs", None)

@@ -54,12 +54,17 @@ class Authority:
         return self.key.fingerprint
 
     def certify(
-        self, key_id: str, principals: str, serial: Optional[int] = None, options: Optional[list[str]] = None
+        self,
+        key_id: str,
+        principals: str,
+        serial: Optional[int] = None,
+        options: Optional[list[str]] = None,
+        validity: str = "-5m:+1d",
     ) -> Identity:
         key = Key(self.directory, "identity")
         number = next(_serials) if serial is None else serial
         words = [word for option in options or [] for word in ("-O", option)]
         argv = ["ssh-keygen", "-q", "-s", str(self.key.path), "-I", key_id, "-n", principals, "-z", str(number)]
-        run([*argv, "-V", "-5m:+1d", *words, str(key.public)])
+        run([*argv, "-V", validity, *words, str(key.public)])
         certificate = key.path.with_name(key.path.name + "-cert.pub")
         return Identity(key, key_id, number, self.fingerprint, certificate)

@@ -15,6 +15,7 @@ from .daemon import executable
 from .rig import Rig
 from .waiting import until
 
+BOOTED = Path("/run/systemd/system")
 RUN = Path("/run/audisp-maldito")
 LAUNCHER = Path(__file__).parents[2] / "build" / "audisp-maldito"
 Document = documents.Document
@@ -37,12 +38,15 @@ class Plugin:
         self.configure(**config)
 
     def configure(self, **more: Any) -> None:
-        settings = {
+        settings: dict[str, Any] = {
             "output": str(self.output),
             "state_dir": str(self.directory / "state"),
             "sshd_config": str(self.rig.sshd.config),
             **more,
         }
+        if BOOTED.is_dir():
+            # The test's sshd is no unit: it runs in whatever unit or session the tests were started from.
+            settings.setdefault("sshd_units", ["*"])
         # JSON is YAML.
         self.config.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()))
         self.config.chmod(0o600)

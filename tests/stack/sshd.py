@@ -8,7 +8,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from .accounts import PASSWORD
 from .daemon import CLEAN_ENVIRONMENT, Daemon, leave_the_session
@@ -52,15 +52,17 @@ class Sshd:
         self.daemon: Optional[Daemon] = None
         self.port = 0
 
-    def start(self, extra: str = "") -> None:
+    def start(self, extra: str = "", first: str = "", program: Union[str, Path] = PROGRAM) -> None:
+        """`first` stands before our own settings, and so wins over them; it may name {directory} and {port}."""
         self._made_separation = not SEPARATION.exists()
         SEPARATION.mkdir(mode=0o755, exist_ok=True)
         self.port = another_port()
         self.trusted.write_text(self.authority.key.line())
-        self.config.write_text(CONFIG.format(port=self.port, host_key=self.host_key.path, trusted=self.trusted) + extra)
+        ours = CONFIG.format(port=self.port, host_key=self.host_key.path, trusted=self.trusted)
+        self.config.write_text(first.format(directory=self.directory, port=self.port) + ours + extra)
         known = self.directory / "known_hosts"
         known.write_text(f"[127.0.0.1]:{self.port} {self.host_key.line()}")
-        self.daemon = daemon = Daemon([PROGRAM, "-D", "-f", self.config], self.directory / "sshd.out")
+        self.daemon = daemon = Daemon([program, "-D", "-f", self.config], self.directory / "sshd.out")
         until(lambda: daemon.alive() and self.listens(self.port), "sshd to listen")
 
     def stop(self) -> None:

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lineages of all SSH sessions, bounded together: whoever starts many processes in one session costs that one its
+oldest, whoever opens many sessions those that have been silent for longest.  Pure.
+"""
+
+from __future__ import annotations
+
+from .grants import order_of
+from .lineage import Lineage, Standing
+from .model import Action
+from .session import Session
+
+KEPT = 16_384
+"""Processes and sessions in all, at about 400 bytes each: 8 MiB at the very most."""
+
+
+class Lineages:
+    """One for each root session that has acted lately."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._most = kept
+        self._lineages: dict[Session, Lineage] = {}
+        self._kept = 0
+        self.forgotten = 0
+
+    def place(self, root: Session, action: Action) -> Standing:
+        """Where the process that acts now stands in its session, or in the one that its session was opened from."""
+        lineage = self._lineages.pop(root, None)
+        if lineage is None:
+            lineage = Lineage(root.pid)
+            self._kept += 1
+        self._lineages[root] = lineage
+        before = len(lineage)
+        standing = lineage.place(action, root.auid)
+        self._kept += len(lineage) - before
+        while self._kept > self._most and len(self._lineages) > 1:
+            oldest = next(iter(self._lineages))
+            self._kept -= 1 + len(self._lineages.pop(oldest))
+            self.forgotten += 1
+        left = root.ended and action.pid != root.pid and order_of(action) > root.ended_at
+        return standing._replace(detached=True) if left else standing
