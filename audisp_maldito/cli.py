@@ -189,13 +189,18 @@ def _parse(arguments: argparse.Namespace) -> int:
 
     def show(events: list[object]) -> None:
         for event in events:
+            if event.late:  # type: ignore[attr-defined]
+                continue
             document = normalize.parsed(normalize.action(event))  # type: ignore[arg-type]
             output.write(encode(document, document) + b"\n")
 
     for chunk in chunks(arguments.file or ["-"], _read):
         show(assembler.feed(chunk, 0.0))  # type: ignore[arg-type]
     show(assembler.close())  # type: ignore[arg-type]
-    _say_rejected(assembler.stats(), [(sample.reason, sample.line) for sample in assembler.rejected()])
+    stats = assembler.stats()
+    if stats["records_late"]:
+        print(f"maldito: {stats['records_late']} records came after their event was complete", file=sys.stderr)
+    _say_rejected(stats, [(sample.reason, sample.line) for sample in assembler.rejected()])
     return 0
 
 

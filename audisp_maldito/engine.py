@@ -52,14 +52,19 @@ class Engine:
     def events(self, events: Iterable[Event], now: float) -> list[bytes]:
         """Events already assembled, in the order in which they shall be told."""
         told: list[Told] = []
+        documents: list[bytes] = []
         for event in events:
+            if event.late:
+                documents += self._write(told) + self._late(event)
+                told = []
+                continue
             if event.session is None:
                 evidence = testimony.read(event)
                 if evidence is not None:
                     self._counts["testimonies"] += 1
                     self._tracker.testified(evidence)
             told += self._event(self._redaction.apply(normalize.action(event)), now)
-        return self._write(told)
+        return documents + self._write(told)
 
     def sshd(self, entry: SshdEntry, now: float) -> list[bytes]:
         """One journal entry that may be sshd's."""
@@ -162,6 +167,15 @@ class Engine:
         if action.start is not None and self._policy.sessions == "ssh" and not self._tracker.is_ssh(action.session):
             self._assembler.forget(action.session)
         return told
+
+    def _late(self, event: Event) -> list[bytes]:
+        """A record that came when its event's document had been made, which is what that document lacks."""
+        ses = event.session
+        if ses is None or (self._policy.sessions == "ssh" and not self._tracker.is_ssh(ses)):
+            return []
+        self._counts["gaps"] += 1
+        reason = f"a {event.records[0].type} record came after its event was complete: its document lacks it"
+        return self._encode([self._author.gap(event.id, event.id, 1, reason, event.time_ms)])
 
     def _failed(self, failures: list[FailedLogin]) -> list[bytes]:
         return self._encode([self._author.failed(f.entry, f.login, f.tries, f.after) for f in failures])

@@ -166,7 +166,7 @@ class Replay:
         number = 0
         for events in self._assembled(audit):
             for event in events:
-                rank = self._boots.of_event(event)
+                rank = latest[0] if event.late else self._boots.of_event(event)
                 number += 1
                 heapq.heappush(early, (rank, event.time_ms, event.serial, number, event))
                 latest = max(latest, (rank, event.time_ms - DISORDER_MS))

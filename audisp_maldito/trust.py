@@ -155,7 +155,7 @@ def judge(login: Login, partials: Sequence[Login], policy: Policy) -> tuple[Iden
 
 def identity(login: Login, policy: Policy) -> Identity:
     """Who the key of one method is: by the operator's directory, by the key id under a trusted CA, by nothing else."""
-    if len(login.text.encode("utf-8", "surrogateescape")) >= CUT_BYTES:
+    if login.key_id_cut is not None or len(login.text.encode("utf-8", "surrogateescape")) >= CUT_BYTES:
         return Identity(None, reason="the message may have been cut by sshd")
     if login.method != "publickey":
         return Identity(None, reason=f"{login.method} proves an account, not a person")

@@ -187,6 +187,7 @@ class Scenario:
             identifier=said.get("identifier", "sshd"),
             audit_session=int(said["ses"]) if said["ses"] else None,
             line_break=said.get("line_break") == "yes",
+            stripped=said.get("stripped") == "yes",
             past=said.get("past") == "yes",
             boot_id=BOOT,
         )

@@ -173,3 +173,36 @@ def test_files_are_one_stream(tmp_path: Path) -> None:
     paths = [str(tmp_path / name) for name in "abc"]
 
     assert b"".join(chunks(paths, lambda path: [Path(path).read_bytes()])) == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("size", [7, 500, 65536])
+def test_chunks_of_any_size_give_the_same(size: int) -> None:
+    """Law 1: an event that a chunk cuts in two is whole again when the next chunk comes, however much time it spans."""
+    events = [login(1000, 1), execute(1003, 2), execute(1009, 3)]
+    data = "".join(line + "\n" for lines in events for line in lines).encode()
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    entries = [accepted(71, "alice", 999.9)]
+    whole = list(Replay(Policy(trusted_cas=None), []).documents([data], entries))
+    assert whole == list(Replay(Policy(trusted_cas=None), []).documents(pieces, entries))
+    assert len(whole) == 4
+
+
+def test_an_event_in_flight_when_auditd_restarts_is_no_reboot() -> None:
+    """Its serial is lower than those before the restart, and so is its stamp."""
+    events = [login(1000, 7), execute(1001, 9), daemon_start(1002, 4711), execute(1000.9, 8), execute(1003, 10)]
+    assert {"alice"} == {who for _, who, _ in told(replayed(events, [accepted(71, "alice", 999.9)]))}
+
+
+def test_untimed_lines_wait_for_a_login_of_any_time() -> None:
+    """--sshd-log: no rule of time holds, and the audit trail's own times are of this century."""
+    line = accepted(71, "alice", 0)
+    replay = Replay(Policy(trusted_cas=None, untimed=True), [])
+    data = "".join(text + "\n" for text in login(1_795_157_211, 1)).encode()
+    written = [documents.read(one) for one in replay.documents([data], [], [line])]
+    assert ["alice", "alice"] == [d["subjects"]["userID"] for d in written]
+
+
+def test_the_node_is_the_host_where_nothing_else_names_it() -> None:
+    data = "".join(f"node=vmx {text}\n" for text in login(1000, 1)).encode()
+    written = [documents.read(one) for one in Replay(Policy(), []).documents([data], [])]
+    assert {"vmx"} == {d["target"]["host"] for d in written}

@@ -66,3 +66,30 @@ install_package() {
     apt-get install -y --allow-downgrades -o Dpkg::Use-Pty=0 -q "$@" >/tmp/apt 2>&1 || { cat /tmp/apt; return 1; }
     grep '^audisp-maldito: ' /tmp/apt || true
 }
+
+# Everything that audit.log has of alice's sessions of this boot is told exactly once, and as hers.
+whole() {
+    python3 - <<'PYTHON'
+import glob, json, re, sys
+documents = [json.loads(line) for line in open("/var/log/audisp-maldito/events.jsonl")]
+told = [d for d in documents if d["type"] in ("UserAction", "SystemAction")]
+key = lambda d: (d["metadata"]["extra"].get("bootId"), d["metadata"]["auditId"])
+logins = {(d["metadata"]["extra"]["bootId"], d["metadata"]["extra"]["session"]) for d in documents
+          if d["type"] == "UserLogin" and "session" in d["metadata"]["extra"]}
+boot = open("/proc/sys/kernel/random/boot_id").read().strip().replace("-", "")
+started = float(open("/proc/stat").read().split("btime ")[1].split()[0])
+wanted = {}
+for name in glob.glob("/var/log/audit/audit.log*"):
+    for line in open(name, errors="replace"):
+        line = line.partition("\x1d")[0]
+        stamp = re.search(r"msg=audit\(((\d+)\.\S+)\):", line)
+        ses = re.search(r" ses=(\d+)", line.partition(" msg='")[0])
+        if ses and (boot, ses[1]) in logins and float(stamp[2]) >= started:
+            wanted[stamp[1]] = ses[1]
+ids = [d["metadata"]["extra"]["eventId"] for d in told if key(d) in logins and d["metadata"]["extra"]["bootId"] == boot]
+missing, doubled = set(wanted) - set(ids), len(ids) - len(set(ids))
+strangers = {d["subjects"]["userID"] for d in told if key(d) in logins} - {"alice@example.org"}
+print(f"{len(wanted)} events, {len(missing)} not told, {doubled} told twice, names other than alice's: {strangers or 'none'}")
+sys.exit(bool(missing or doubled or strangers))
+PYTHON
+}
