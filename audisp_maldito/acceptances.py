@@ -63,6 +63,8 @@ class Acceptances:
         self._by_age: OrderedDict[Acceptance, None] = OrderedDict()
         self._untold: OrderedDict[Acceptance, None] = OrderedDict()
         self._signs_of: dict[int, list[Sign]] = {}
+        self._gone: list[Acceptance] = []
+        """Forgotten by the last look: what was told of them then has been written by the next one."""
         self._signs: deque[tuple[int, Sign, float]] = deque()
 
     def __len__(self) -> int:
@@ -147,7 +149,10 @@ class Acceptances:
 
     def outdated(self, now: float) -> list[Acceptance]:
         """Those past REMEMBER or ACCEPTANCES, now forgotten; some may not have been told."""
+        for acceptance in self._gone:
+            acceptance.shed()
         gone: list[Acceptance] = []
+        self._gone = gone
         while self._by_age:
             oldest = next(iter(self._by_age))
             if len(self._by_age) <= ACCEPTANCES and oldest.read_at + REMEMBER > now:

@@ -206,9 +206,10 @@ class Author:
         data: dict[str, Any] = {}
         if session.inherited is not None:
             data["inherited"] = str(session.inherited)
-        names = {c.who.person or UNKNOWN for c in candidates}
-        if names:
-            data["candidates"] = sorted(names)
+        if candidates.names:
+            data["candidates"] = sorted({name or UNKNOWN for name in candidates.names})
+        if candidates.cut:
+            data["candidatesTruncated"] = True
         if root.acceptance is None and root.reason is not None:
             data["Reason"] = root.reason
         if told.detached:

@@ -113,7 +113,6 @@ def _parser() -> argparse.ArgumentParser:
     rules = commands.add_parser("rules", help="have what people do recorded: install, check or remove our audit rules")
     rules.add_argument("action", choices=("install", "check", "remove"))
     rules.add_argument("set", nargs="*", help="with install, beside the base set: network, ptrace, containers ...")
-    rules.add_argument("--quiet", action="store_true", help="say nothing of what was done")
     rules.set_defaults(run=_rules)
 
     keys = commands.add_parser("keys", help="every key that could log in on this host, and whose it is")
@@ -151,7 +150,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
 def _rules(arguments: argparse.Namespace) -> int:
     from . import rules
 
-    return rules.main(arguments.action, arguments.set, arguments.quiet)
+    return rules.main(arguments.action, arguments.set)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

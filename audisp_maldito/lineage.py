@@ -101,6 +101,11 @@ class Lineage:
     def __len__(self) -> int:
         return len(self._processes)
 
+    def outlives(self) -> bool:
+        """Is there anything worth knowing when the monitor has closed the session?"""
+        others = (process for pid, process in self._processes.items() if pid != self._monitor)
+        return any(process.adrift is not None or process.grant is not None for process in others)
+
     def place(self, action: Action, login: Optional[int]) -> Standing:
         """Where the process stands that acts now. Called for every action, in the order of reading; `login` is the uid
         of the account that logged in."""

@@ -5,6 +5,8 @@ oldest, whoever opens many sessions those that have been silent for longest.  Pu
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from .grants import order_of
 from .lineage import Lineage, Standing
 from .model import Action
@@ -19,14 +21,29 @@ class Lineages:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._most = kept
-        self._lineages: dict[Session, Lineage] = {}
+        self._lineages: OrderedDict[Session, Lineage] = OrderedDict()
         self._kept = 0
         self.forgotten = 0
+
+    def ended(self, root: Session) -> None:
+        """The monitor closed its session. Of most nothing is left that acts; where a process has left it or was granted
+        something, what is known stays, as the first to go."""
+        lineage = self._lineages.get(root)
+        if lineage is None:
+            return
+        del self._lineages[root]
+        if lineage.outlives():
+            self._lineages[root] = lineage
+            self._lineages.move_to_end(root, last=False)
+        else:
+            self._kept -= 1 + len(lineage)
 
     def place(self, root: Session, action: Action) -> Standing:
         """Where the process that acts now stands in its session, or in the one that its session was opened from."""
         lineage = self._lineages.pop(root, None)
         if lineage is None:
+            if root.ended and action.pid == root.pid:
+                return Standing()  # its last words, which would begin a lineage anew
             lineage = Lineage(root.pid)
             self._kept += 1
         self._lineages[root] = lineage

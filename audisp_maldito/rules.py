@@ -200,7 +200,7 @@ def _each(change: Callable[[str], bool], rules: list[str]) -> list[str]:
     return refusals
 
 
-def main(action: str, optional: list[str], quiet: bool = False) -> int:
+def main(action: str, optional: list[str]) -> int:
     """`maldito rules ACTION`; the exit code."""
     rules = Rules()
     if action == "check":
@@ -208,8 +208,7 @@ def main(action: str, optional: list[str], quiet: bool = False) -> int:
     if os.geteuid() != 0:
         raise ConfigError("rules", f"{action} must be run as root")
     told = install(rules, optional) if action == "install" else remove(rules)
-    if not quiet:
-        print("\n".join(told or ["no rules of ours are installed"]))
+    print("\n".join(told or ["no rules of ours are installed"]))
     return 0
 
 

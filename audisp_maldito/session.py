@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Optional, Union
 
 from .lineage import Escalation
@@ -22,6 +23,9 @@ LATEST_US = 30_000_000
 """PAM's account and session modules run between the two; 4 to 73 ms were recorded, slow directories need seconds."""
 
 WAITING, BOUND, NAMELESS, NOBODYS = "waiting", "bound", "nameless", "nobody's"
+
+
+SHED = SshdEntry(None, 0, None)
 
 
 class Acceptance:
@@ -53,6 +57,13 @@ class Acceptance:
             and EARLIEST_US <= opened_us - self.entry.time_us <= LATEST_US
             and (self.ended_us is None or self.ended_us > opened_us)
         )
+
+    def shed(self) -> None:
+        """It can name or contradict nobody any more: keep what the documents of its session repeat, as long as they come."""
+        known = self.login
+        self.login = Login(known.row, known.kind, "", user=known.user, source=known.source, port=known.port)
+        self.entry = SHED
+        self.factors = ()
 
     def is_late_for(self, session: Session) -> bool:
         """Is the line so much younger than the LOGIN that it may be of the next process with that pid?"""
@@ -103,7 +114,7 @@ class Session:
         self.event_id: Optional[str] = None
         self.acceptance: Optional[Acceptance] = None
         self.reason: Optional[str] = None
-        self.contested: list[Acceptance] = []
+        self.contested: Sequence[Acceptance] = ()
         self.held: list[tuple[Session, Action]] = []
         self.flowing = False
         """Undecided, but its actions are held no longer."""
@@ -113,7 +124,7 @@ class Session:
         self.last_nameless: Optional[str] = None
         self.testimony: Optional[Testimony] = None
         """What the audit stream itself told of its login (Red Hat's OpenSSH)."""
-        self.confirmed_by: list[str] = []
+        self.confirmed_by: Sequence[str] = ()
         """The audit records that agree with its acceptance."""
         self.actions = 0
         self.ended = False
@@ -135,13 +146,20 @@ class LoginMissing(NamedTuple):
     session: Session
 
 
+class Candidates(NamedTuple):
+    """Who is logged in on an account, each once; None: somebody unknown. `cut`: there are more."""
+
+    names: tuple[Optional[str], ...] = ()
+    cut: bool = False
+
+
 class ActionTold(NamedTuple):
-    """`candidates`: of a session that is nobody's, the logins alive on its account. `detached`: by a process that is
+    """`candidates`: of a session that is nobody's, those logged in on its account. `detached`: by a process that is
     known not to descend from the monitor any more. `escalated`: as somebody else than the account that logged in."""
 
     session: Session
     action: Action
-    candidates: list[Acceptance]
+    candidates: Candidates
     detached: bool = False
     escalated: Optional[Escalation] = None
 

@@ -13,9 +13,9 @@ from collections import OrderedDict
 from collections.abc import Container, Sequence
 from heapq import nsmallest
 from itertools import islice
-from typing import NamedTuple, Optional
+from typing import Optional
 
-from .session import Session
+from .session import Candidates, Session
 
 SAME_PID = 64
 """LOGINs of one pid that may compete for an acceptance: pids come round in a second at best, LATEST_US are thirty."""
@@ -23,13 +23,6 @@ LOOKED_AT = 16
 """Of the quietest, when one has to go: a look at all of them would make a flood of LOGINs quadratic."""
 CANDIDATES = 32
 """Names that an action of nobody's may be given: more are no hint, and they are repeated with each action."""
-
-
-class Candidates(NamedTuple):
-    """Who is logged in on an account, each once; None: somebody unknown. `cut`: there are more."""
-
-    names: tuple[Optional[str], ...] = ()
-    cut: bool = False
 
 
 class Sessions:

@@ -36,6 +36,7 @@ from .session import (
     WAITING,
     Acceptance,
     ActionTold,
+    Candidates,
     IdentityTold,
     LoginMissing,
     LoginTold,
@@ -184,6 +185,7 @@ class Tracker:
             **self._counts,
             "sessions": len(self._sessions),
             "sessions_evicted": self._sessions.evicted,
+            "sessions_evicted_alive": self._sessions.evicted_alive,
             "sessions_waiting": len(self._waiting),
             "lineages_forgotten": self._lineages.forgotten,
             "held_actions": self._held.actions,
@@ -217,6 +219,7 @@ class Tracker:
         elif parent is not None and parent.root.state is not NOBODYS and exe and not _is_some_sshd(exe):
             session.root = parent.root
             session.inherited = parent.ses
+            self._sessions.inherit(session)
             self._counts["sessions_inherited"] += 1
         return told
 
@@ -277,6 +280,7 @@ class Tracker:
         del self._waiting[session]
         session.state = BOUND
         session.acceptance = acceptance
+        self._sessions.named(session)
         session.testimony = None
         self._counts["sessions_bound"] += 1
         told = self._take(acceptance, session, [])
@@ -321,6 +325,7 @@ class Tracker:
         if others:
             session.state, session.reason, session.acceptance = NAMELESS, SHARED, None
             session.contested = others
+            self._sessions.named(session)
             self._counts["sessions_shared"] += 1
         return self._release(session)
 
@@ -344,16 +349,16 @@ class Tracker:
         if root.state is NOBODYS:
             if self._policy.sessions == "ssh":
                 return []
-            alive = self._sessions.alive_on(session.auid)
-            return [ActionTold(session, action, [s.acceptance for s in alive if s.acceptance is not None])]
+            return [ActionTold(session, action, self._sessions.candidates(session.auid))]
         root.actions += 1
         if root.state is not BOUND:
             root.first_nameless = root.first_nameless or action.id
             root.last_nameless = action.id
-        told: list[Told] = [ActionTold(session, action, [], *self._lineages.place(root, action))]
+        told: list[Told] = [ActionTold(session, action, Candidates(), *self._lineages.place(root, action))]
         if session is root and action.type in ENDS and action.pid == session.pid and not session.ended:
             session.ended, session.ended_at = True, (action.time_ms, action.serial)
             self._sessions.log_out(session)
+            self._lineages.ended(session)
             told.append(LogoutTold(session, action, session.actions))
         return told
 

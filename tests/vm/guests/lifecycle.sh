@@ -9,7 +9,7 @@ conf=/etc/audit/plugins.d/audisp-maldito.conf
 
 if [ ! -e /root/rebooted ]; then
     install_package ./old/audisp-maldito_*.deb
-    maldito rules install --quiet network
+    maldito rules install network >/dev/null
     echo "# edited by the administrator" >>"$config"
     echo "# edited by the administrator" >>"$conf"
     install_package ./audisp-maldito_*.deb

@@ -22,7 +22,7 @@ order() {
 }
 
 install_package "$old"
-maldito rules install --quiet
+maldito rules install >/dev/null
 session
 order 1
 for step in upgrade:"$new" downgrade:"$old"; do
