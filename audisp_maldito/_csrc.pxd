@@ -126,6 +126,7 @@ cdef extern from "assemble.h":
         pass
 
     md_assembler *md_assembler_new(uint32_t in_flight, uint32_t closed, md_keep keep, uint64_t seed)
+    void md_hold(md_assembler *a)
     void md_assembler_free(md_assembler *a)
     bint md_feed(md_assembler *a, const void *data, size_t len, double now)
     void md_expire(md_assembler *a, double now)

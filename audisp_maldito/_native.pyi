@@ -98,7 +98,8 @@ class Assembler:
     `keep` says which are handed out: "all"; "sessions": those of any audit session; "watched": those of watched ones.
     In all three also what attribution needs: LOGIN (which watches its session by itself), DAEMON_*, SYSTEM_BOOT,
     USER_AUTH, CRYPTO_KEY_USER, CRYPTO_SESSION. `in_flight` bounds unfinished events, `closed` how many finished ones
-    are remembered so that a record met twice makes no second event.
+    are remembered so that a record met twice makes no second event. With `hold` a program's own record (USER_CMD,
+    SERVICE_START …) waits for the next record, which may be that of the system call it was sent by, at most 5 ms.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Assembler:
         in_flight: int = 4096,
         closed: int = 16384,
         keep: Literal["all", "sessions", "watched"] = "all",
+        hold: bool = False,
     ) -> None: ...
     def feed(self, data: bytes | bytearray | memoryview, now: float) -> list[Event]:
         """Events that are complete now, in the order in which they became so. Any cut of the stream gives the same."""

@@ -274,7 +274,7 @@ cdef Record record_at(Event event, uint32_t index):
 cdef class Assembler:
     cdef md_assembler *c
 
-    def __cinit__(self, *, in_flight=MD_FLIGHT_DEFAULT, closed=MD_CLOSED_DEFAULT, str keep="all"):
+    def __cinit__(self, *, in_flight=MD_FLIGHT_DEFAULT, closed=MD_CLOSED_DEFAULT, str keep="all", bint hold=False):
         if keep not in KEEPS:
             raise ValueError(f"keep must be one of {', '.join(KEEPS)}")
         if not 1 <= in_flight <= MD_FLIGHT_MAX or not 1 <= closed <= MD_CLOSED_MAX:
@@ -283,6 +283,8 @@ cdef class Assembler:
         self.c = md_assembler_new(in_flight, closed, kept, int.from_bytes(os.urandom(8), "little"))
         if self.c == NULL:
             raise MemoryError
+        if hold:
+            md_hold(self.c)
 
     def __dealloc__(self):
         md_assembler_free(self.c)

@@ -8,9 +8,10 @@ or after.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Optional, cast
 
 from .model import Login, SshdEntry
 from .session import LATEST_US, Acceptance, Session
@@ -21,6 +22,8 @@ REMEMBER = 120.0
 """Seconds an acceptance stays a candidate after it was read: LATEST_US and a late journal fit in several times."""
 ACCEPTANCES = 10_000
 """Acceptances remembered; one costs about 1 KiB."""
+SAME_PID = 128
+"""Acceptances of one pid: pids come round in a second at best, REMEMBER are 120."""
 SIGNS = 50_000
 """Signs remembered, about 200 bytes each: 120 s of 400 refused logins a second."""
 
@@ -63,6 +66,7 @@ class Acceptances:
         self._by_age: OrderedDict[Acceptance, None] = OrderedDict()
         self._untold: OrderedDict[Acceptance, None] = OrderedDict()
         self._signs_of: dict[int, list[Sign]] = {}
+        self._crowded_out: list[Acceptance] = []
         self._gone: list[Acceptance] = []
         """Forgotten by the last look: what was told of them then has been written by the next one."""
         self._signs: deque[tuple[int, Sign, float]] = deque()
@@ -76,40 +80,68 @@ class Acceptances:
         if any(a.login.text == login.text and _one_line(a, entry) for a in of_pid):
             return None
         acceptance = Acceptance(entry, login, now, scope)
-        for sign in self._signs_of.get(acceptance.pid, ()):
+        for sign in self._later_signs(acceptance.pid, entry.time_us):
             _apply(sign, acceptance)
+            if acceptance.ended_us is not None:
+                break
         of_pid.append(acceptance)
+        if len(of_pid) > SAME_PID:
+            self._crowded_out.append(of_pid[-SAME_PID - 1])
         self._by_age[acceptance] = None
         if not acceptance.told:
             self._untold[acceptance] = None
         return acceptance
 
+    def restore(self, acceptance: Acceptance) -> None:
+        """One that an earlier process remembered."""
+        self._of_pid.setdefault(acceptance.pid, []).append(acceptance)
+        self._by_age[acceptance] = None
+        if not acceptance.told:
+            self._untold[acceptance] = None
+
+    def pids(self) -> Iterable[int]:
+        """Those of which acceptances are remembered."""
+        return self._of_pid
+
+    def of_pid(self, pid: int) -> Sequence[Acceptance]:
+        """In the order they were read."""
+        return self._of_pid.get(pid, ())
+
     def ended(self, pid: int, sign: Sign, now: float) -> None:
         """A sign that the process `pid` is not the one whose acceptance was logged before it."""
         for acceptance in self._of_pid.get(pid, ()):
             _apply(sign, acceptance)
-        self._signs_of.setdefault(pid, []).append(sign)
+        signs = self._signs_of.setdefault(pid, [])
+        signs.insert(_index(signs, sign.time_us + 1), sign)
         self._signs.append((pid, sign, now))
         while len(self._signs) > SIGNS or self._signs[0][2] + REMEMBER <= now:
             old_pid, old, _ = self._signs.popleft()
             signs = self._signs_of[old_pid]
-            signs.remove(old)
+            del signs[signs.index(old, _index(signs, old.time_us))]
             if not signs:
                 del self._signs_of[old_pid]
 
     def gone_between(self, first: SshdEntry, last: SshdEntry, connection: tuple[Optional[str], Optional[str]]) -> bool:
         """Did the process that wrote two lines of `connection` end, or serve another one, between them?"""
         return any(
-            first.time_us < sign.time_us <= last.time_us and not sign.undecided and sign.connection != connection
-            for sign in self._signs_of.get(last.pid or 0, ())
+            not sign.undecided and sign.connection != connection
+            for sign in self._later_signs(last.pid or 0, first.time_us, last.time_us)
         )
 
     def over_between(self, pid: int, first_ms: int, last_ms: int) -> bool:
         """Did the process `pid` end between two times, as far as its lines say?"""
         return any(
-            first_ms * 1000 < sign.time_us <= last_ms * 1000 and not sign.undecided and sign.connection is None
-            for sign in self._signs_of.get(pid, ())
+            not sign.undecided and sign.connection is None
+            for sign in self._later_signs(pid, first_ms * 1000, last_ms * 1000)
         )
+
+    def _later_signs(self, pid: int, first_us: int, last_us: Optional[int] = None) -> Iterator[Sign]:
+        """Those of `pid` after one time and not after another, in order."""
+        signs = self._signs_of.get(pid, [])
+        for index in range(_index(signs, first_us + 1), len(signs)):
+            if last_us is not None and signs[index].time_us > last_us:
+                return
+            yield signs[index]
 
     def openers(self, session: Session) -> list[Acceptance]:
         """The candidates for `session`'s LOGIN, in the order they were read."""
@@ -148,22 +180,35 @@ class Acceptances:
         return due
 
     def outdated(self, now: float) -> list[Acceptance]:
-        """Those past REMEMBER or ACCEPTANCES, now forgotten; some may not have been told."""
+        """Those past REMEMBER, ACCEPTANCES or SAME_PID, now forgotten; some may not have been told."""
         for acceptance in self._gone:
             acceptance.shed()
         gone: list[Acceptance] = []
         self._gone = gone
+        for acceptance in self._crowded_out:
+            if acceptance in self._by_age:
+                self._forget(acceptance)
+                gone.append(acceptance)
+        self._crowded_out = []
         while self._by_age:
             oldest = next(iter(self._by_age))
             if len(self._by_age) <= ACCEPTANCES and oldest.read_at + REMEMBER > now:
                 break
-            del self._by_age[oldest]
-            of_pid = self._of_pid[oldest.pid]
-            of_pid.remove(oldest)
-            if not of_pid:
-                del self._of_pid[oldest.pid]
+            self._forget(oldest)
             gone.append(oldest)
         return gone
+
+    def _forget(self, acceptance: Acceptance) -> None:
+        del self._by_age[acceptance]
+        of_pid = self._of_pid[acceptance.pid]
+        of_pid.remove(acceptance)
+        if not of_pid:
+            del self._of_pid[acceptance.pid]
+
+
+def _index(signs: list[Sign], time_us: int) -> int:
+    """Of the first that is not before a time."""
+    return bisect_left(cast("list[tuple[int, ...]]", signs), (time_us,))  # no tie is ever looked into: (t,) < (t, …)
 
 
 def _apply(sign: Sign, acceptance: Acceptance) -> None:

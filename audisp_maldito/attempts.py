@@ -19,7 +19,8 @@ address) it takes from earlier lines of its connection and from those that close
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from typing import NamedTuple, Optional
 
 from .model import Login, SshdEntry
@@ -62,6 +63,19 @@ class FailedLogin(NamedTuple):
     @property
     def text(self) -> str:
         return self.login.text
+
+
+class SavedConnection(NamedTuple):
+    """What one pid has said, as a plain value."""
+
+    user: Optional[str] = None
+    source: Optional[str] = None
+    port: Optional[str] = None
+    tries: int = 0
+    told: bool = False
+    refusals: tuple[FailedLogin, ...] = ()
+    closings: tuple[FailedLogin, ...] = ()
+    accepted: Optional[tuple[SshdEntry, Login]] = None
 
 
 class _Connection:
@@ -119,6 +133,7 @@ class Attempts:
     def __init__(self) -> None:
         self._of_pid: dict[int, _Connection] = {}
         self._due: OrderedDict[int, float] = OrderedDict()
+        self._accepted: deque[tuple[float, int, _Connection]] = deque()
         self._recent: OrderedDict[tuple[Optional[int], int, int], None] = OrderedDict()
         self._counts = dict.fromkeys(
             ("attempts_failed", "attempts_refused", "attempts_closed", "attempts_forgiven", "attempts_early",
@@ -166,6 +181,28 @@ class Attempts:
     def stats(self) -> dict[str, int]:
         return {**self._counts, "attempts_connections": len(self._of_pid)}
 
+    def pids(self) -> Iterable[int]:
+        """Those that something is known of."""
+        return self._of_pid
+
+    def saved(self, pid: int) -> Optional[SavedConnection]:
+        """What is known of `pid`, for another process to go on with; None if nothing is."""
+        connection = self._of_pid.get(pid)
+        if connection is None:
+            return None
+        values = {name: getattr(connection, name) for name in SavedConnection._fields}
+        values.update(refusals=tuple(connection.refusals), closings=tuple(connection.closings))
+        return SavedConnection(**values)
+
+    def restore(self, pid: int, saved: SavedConnection, now: float) -> None:
+        """Go on with what another process knew of `pid`."""
+        if len(self._of_pid) >= CONNECTIONS:
+            return
+        connection = self._of_pid[pid] = _Connection()
+        for name, value in saved._asdict().items():
+            setattr(connection, name, list(value) if name in ("refusals", "closings") else value)
+        self._wait(pid, connection, now)
+
     def _heard(
         self, pid: int, connection: _Connection, entry: SshdEntry, login: Login, now: float
     ) -> list[FailedLogin]:
@@ -175,6 +212,8 @@ class Attempts:
             self._counts["attempts_forgiven"] += len(connection.refusals)
             connection.refusals, connection.closings = [], []
             connection.accepted = entry, login
+            self._accepted.append((now, pid, connection))
+            self._lapse(now)
         elif login.kind == "failed":
             connection.tries += 1
             connection.told = True
@@ -228,6 +267,13 @@ class Attempts:
         told = self._tell(pid)
         self._forget(pid)
         return told
+
+    def _lapse(self, now: float) -> None:
+        """Long after its acceptance a connection may as well be another's: most logins last, and nothing ends them."""
+        while self._accepted[0][0] + PATIENCE <= now or len(self._accepted) > CONNECTIONS:
+            _, pid, connection = self._accepted.popleft()
+            if self._of_pid.get(pid) is connection and pid not in self._due:
+                self._forget(pid)
 
     def _forget(self, pid: int) -> None:
         del self._of_pid[pid]

@@ -138,7 +138,8 @@ class Author:
         return document
 
     def _login_id(self, entry: SshdEntry, login: Login) -> str:
-        return identifier(entry.boot_id or self._boot_id, entry.pid, entry.time_us, login.text)
+        line = (entry.line,) if entry.line else ()
+        return identifier(entry.boot_id or self._boot_id, entry.pid, entry.time_us, login.text, *line)
 
     def _login_missing(self, session: Session) -> Document:
         audit_id = identifier(self._boot_id, session.pid, session.event_id, "LOGIN")
@@ -282,6 +283,7 @@ def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
         original["process_args"] = list(action.args)
     ours: dict[str, Any] = {"type": action.type}
     user = action.user
+    names = user.get("names", {})
     for name, value in (
         ("category", action.category),
         ("cwd", action.cwd),
@@ -293,7 +295,7 @@ def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
         ("auid", action.auid),
         ("uid", user.get("uid")),
         ("euid", user.get("euid")),
-        ("names", user.get("names")),
+        ("names", {name: names[name] for name in ("auid", "uid", "euid") if name in names} or None),
         ("syscall", action.syscall),
         ("arch", action.arch),
         ("exit", action.exit),

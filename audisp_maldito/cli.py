@@ -183,7 +183,7 @@ def _parse(arguments: argparse.Namespace) -> int:
     from .jsonline import encode
     from .replay import chunks
 
-    assembler = Assembler()
+    assembler = Assembler(hold=True)
     output = sys.stdout.buffer
 
     def show(events: list[object]) -> None:
@@ -229,7 +229,8 @@ def _replay(arguments: argparse.Namespace) -> int:
         units_required=recording.has_units,
         untimed=bool(arguments.sshd_log),
     )
-    untimed = [entry for path in arguments.sshd_log for entry in _sshd_log(path)]
+    lines = (entry for path in arguments.sshd_log for entry in _sshd_log(path))
+    untimed = [entry._replace(line=number) for number, entry in enumerate(lines, 1)]
     if untimed:
         print(
             "maldito: --sshd-log proves nothing (no time, no sender): its documents bear data.Trusted false",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Optional
 
-from . import rootfile
+from . import rootfile, yamlfile
 from .errors import ConfigError, InputError
 from .trust import SSHD_PATHS, SSHD_UNITS, Policy
 
@@ -46,6 +46,8 @@ class Config(NamedTuple):
     """The operator's directory of keys; None: identities.yaml beside the default configuration, if it is there."""
     audit_identity: bool = False
     """May the audit stream alone name somebody (Red Hat's OpenSSH)?"""
+    auditd_conf: str = "/etc/audit/auditd.conf"
+    """Says where auditd's own log is, out of which what was missed is told."""
     state_dir: str = "/var/lib/audisp-maldito"
     max_document_bytes: int = 65536
     redact: bool = True
@@ -82,7 +84,7 @@ def load(path: str) -> Config:
 def parse(data: bytes, path: str) -> Config:
     """The configuration that `data` holds; `path` is only for the messages."""
     values: dict[str, Any] = {}
-    for line, key, value in _pairs(data, path):
+    for line, key, value in yamlfile.pairs(data, path):
         where = f"{path}:{line}"
         if key not in CHECKS:
             raise ConfigError(where, f"unknown key {key!r}{_nearest(key)}")
@@ -93,28 +95,6 @@ def parse(data: bytes, path: str) -> Config:
         except ValueError as error:
             raise ConfigError(where, f"{key!r} {error}") from error
     return Config(**values)
-
-
-def _pairs(data: bytes, path: str) -> list[tuple[int, str, Any]]:
-    """The file's top-level keys in order, doubled ones included, with their line."""
-    import yaml  # a third of the start-up time, and only here when there is a file
-
-    loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        loader = loader_class(data)
-        node = loader.get_single_node()
-        if node is None:
-            return []
-        if not isinstance(node, yaml.MappingNode):
-            raise ConfigError(path, "must be a list of 'key: value' lines")
-        return [
-            (key.start_mark.line + 1, str(key.value), loader.construct_document(value)) for key, value in node.value
-        ]
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}", error.problem or "not YAML") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(path, "not YAML: " + str(error).splitlines()[0]) from error
 
 
 def _nearest(key: str) -> str:
@@ -153,12 +133,18 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _believed(value: Any) -> list[Any]:
+    if value == []:
+        raise ValueError("must not be empty: nobody would be named; leave the key out for the default")
+    return _list(value)
+
+
 def _paths(value: Any) -> tuple[str, ...]:
-    return tuple(_absolute(item) for item in _list(value))
+    return tuple(_absolute(item) for item in _believed(value))
 
 
 def _units(value: Any) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _list(value))
+    return tuple(_text(item) for item in _believed(value))
 
 
 def _fingerprints(value: Any) -> tuple[str, ...]:
@@ -207,6 +193,7 @@ CHECKS = {
     "trusted_cas": _fingerprints,
     "identities": _absolute,
     "audit_identity": _switch,
+    "auditd_conf": _absolute,
     "state_dir": _absolute,
     "max_document_bytes": _document_bytes,
     "redact": _switch,

@@ -6,10 +6,11 @@ journald tells its readers of new entries up to 250 ms late; so when a LOGIN wai
 and the thread reads what is there now and answers with the time at which it began to. While nothing happens nobody
 wakes up.
 
-A second reader counts what only imitates sshd, which anybody may write as fast as they like: it looks at most once a
-second, at a bounded number of entries, and leaves out the rest.
+Two more readers, which look at most once a second, see who imitates sshd (imitations.py) and what was lost elsewhere
+(losses.py).
 
-Entries of the minute before the start are read as well, marked `past`: a login whose session begins after us may have
+A process that goes on where another ended begins behind that one's last entry. Else entries of the minute before the start
+are read as well, marked `past`: a login whose session begins after us may have
 been accepted before. Positions are on the monotonic clock, which nobody sets. What libsystemd says of files that came
 and went (INVALIDATE), and every error, ends in opening anew behind the last entry read.
 """
@@ -20,16 +21,18 @@ import os
 import select
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from systemd._reader import INVALIDATE, LOCAL_ONLY, NOP, SYSTEM, _Reader
 
-from . import sshd
 from .diagnostics import Log
-from .journal import THRESHOLD, fetch, matching, number, raw
-from .model import SshdEntry
-from .trust import CLAIMS, SSHD_IDENTIFIERS, TRANSPORTS
+from .imitations import Imitated, Imitations
+from .journal import THRESHOLD, fetch, matching, seek
+from .losses import Losses
+from .model import Loss, SshdEntry
+from .trust import SSHD_IDENTIFIERS
 
 BEFORE_START = 60.0
 """Seconds: LoginGraceTime's half; more would only bring acceptances whose sessions have begun already."""
@@ -40,10 +43,15 @@ FOUND_LIMIT = 1024
 RETRY_SECONDS = 2.0
 """After an error, and while there is no journal at all (early boot)."""
 
-IMITATIONS_SECONDS = 1.0
-IMITATIONS_LOOKED_AT = 256
-IMITATORS_LIMIT = 64
-EXE_BYTES = 100
+SIDE_SECONDS = 1.0
+"""How often what is beside sshd's word is looked at."""
+
+
+class Start(NamedTuple):
+    """Where to begin: behind the entry `cursor`, else where `news_from` says (monotonic); what is older is `past`."""
+
+    news_from: float
+    cursor: Optional[str] = None
 
 
 class ReadToEnd(NamedTuple):
@@ -52,15 +60,7 @@ class ReadToEnd(NamedTuple):
     at: float
 
 
-class Imitated(NamedTuple):
-    """Entries under sshd's identifiers of one (uid, program) that is no sshd; at least so many."""
-
-    uid: Optional[int]
-    exe: Optional[str]
-    entries: int
-
-
-Found = Union[SshdEntry, ReadToEnd, Imitated]
+Found = Union[SshdEntry, ReadToEnd, Imitated, Loss]
 
 
 class Follower:
@@ -74,6 +74,8 @@ class Follower:
         clock: Callable[[], float],
         wake: Callable[[], None],
         directory: Optional[str] = None,
+        start: Optional[Start] = None,
+        units: tuple[str, ...] = (),
     ) -> None:
         self._sshd_paths = sshd_paths
         self._boot_id = boot_id
@@ -81,11 +83,16 @@ class Follower:
         self._clock = clock
         self._wake = wake
         self._directory = directory
-        self._started = clock()
-        self._cursor: Optional[str] = None
-        self._imitations_from = self._started
-        self._imitations_due = 0.0
-        self._found: deque[Found] = deque()
+        now = clock()
+        news_from, self._cursor = start or Start(now)
+        self._news_from = news_from if self._cursor is None else 0.0
+        self._imitations = Imitations(boot_id, now)
+        self._losses = Losses(boot_id, news_from, units)
+        self._side_due = 0.0
+        self._pids: list[int] = []
+        self._found: deque[tuple[Found, Optional[str]]] = deque()
+        self.position = self._cursor
+        """The cursor of the last entry taken."""
         self._asked = self._stalled = self._reopen = self._closed = False
         self._request, self._requested = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._requests = select.poll()
@@ -97,7 +104,9 @@ class Follower:
         """What was found since the last call, in order."""
         found = []
         while self._found:
-            found.append(self._found.popleft())
+            one, cursor = self._found.popleft()
+            found.append(one)
+            self.position = cursor or self.position
         if self._stalled:
             self._nudge()
         return found
@@ -114,6 +123,11 @@ class Follower:
             self._sshd_paths = sshd_paths
             self._reopen = True
             self._nudge()
+
+    def search(self, pids: list[int]) -> None:
+        """Give what these processes said in this boot, as past, before the next ReadToEnd."""
+        self._pids = pids
+        self._nudge()
 
     def close(self) -> None:
         """End the thread when it is next free."""
@@ -133,9 +147,11 @@ class Follower:
         while not self._closed:
             self._reopen = False
             try:
-                with self._open(SYSTEM) as reader, self._open(0) as imitations:
+                with self._open(SYSTEM) as reader, self._open(0) as imitations, self._open(SYSTEM) as losses:
                     if self._directory or reader.has_runtime_files() or reader.has_persistent_files():
-                        self._follow(reader, imitations)
+                        self._imitations.place(imitations)
+                        self._losses.place(losses)
+                        self._follow(reader, imitations, losses)
                         continue
             except Exception as error:  # noqa: BLE001  a journal that cannot be read costs names, never the process
                 self._log.say(f"journal: {type(error).__name__}: {error}; opening it again", about="journal")
@@ -152,11 +168,9 @@ class Follower:
         reader.add_conjunction()
         return reader
 
-    def _follow(self, reader: Any, imitations: Any) -> None:
+    def _follow(self, reader: Any, imitations: Any, losses: Any) -> None:
         """Read on until files come or go."""
         standing = self._place(reader)
-        matching(imitations, "SYSLOG_IDENTIFIER", SSHD_IDENTIFIERS)
-        self._seek(imitations, self._imitations_from)
         poll = select.poll()
         poll.register(self._request, select.POLLIN)
         poll.register(reader.fileno(), reader.get_events())
@@ -164,6 +178,8 @@ class Follower:
         while not self._closed and not self._reopen:
             asked, self._asked = self._asked, False
             at = self._clock()
+            if self._pids:
+                self._search()
             change = reader.process()
             self._read(reader, standing)
             standing = False
@@ -173,34 +189,37 @@ class Follower:
             if change == INVALIDATE:
                 return
             news = news or change != NOP
-            if news and at >= self._imitations_due:
-                self._count(imitations, at)
+            if news and at >= self._side_due:
+                self._side_due = at + SIDE_SECONDS
+                self._beside(
+                    [*self._imitations.count(imitations, self._sshd_paths, at), *self._losses.look(losses, at)]
+                )
                 news = False
             if not self._asked:
                 self._wait(poll, self._pause(reader, news))
 
     def _pause(self, reader: Any, news: bool) -> Optional[float]:
-        """How long to wait at most: for ever, but for unseen imitations and file systems without inotify."""
-        times = [self._imitations_due - self._clock()] if news else []
+        """How long to wait at most: for ever, but for what is beside sshd's word and file systems without inotify."""
+        times = [self._side_due - self._clock()] if news else []
         if reader.get_timeout_ms() >= 0:
             times.append(reader.get_timeout_ms() / 1000)
         return min(times, default=None)
 
     def _place(self, reader: Any) -> bool:
         """Before the first entry that was not read yet; True: on it."""
+        self._match(reader)
+        if self._cursor is None:
+            seek(reader, self._news_from - BEFORE_START, self._boot_id)
+            return False
+        reader.seek_cursor(self._cursor)
+        return bool(reader._next()) and not reader.test_cursor(self._cursor)
+
+    def _match(self, reader: Any) -> None:
         reader.add_match("_UID=0")
         reader.add_conjunction()
         matching(reader, "_EXE", self._sshd_paths)
         reader.add_disjunction()
         matching(reader, "SYSLOG_IDENTIFIER", SSHD_IDENTIFIERS)
-        if self._cursor is None:
-            self._seek(reader, self._started - BEFORE_START)
-            return False
-        reader.seek_cursor(self._cursor)
-        return bool(reader._next()) and not reader.test_cursor(self._cursor)
-
-    def _seek(self, reader: Any, time: float) -> None:
-        reader.seek_monotonic(max(0, int(time * 1_000_000)), self._boot_id)
 
     def _read(self, reader: Any, standing: bool) -> None:
         """Give the loop everything up to the journal's end."""
@@ -208,56 +227,44 @@ class Follower:
         while (standing or reader._next()) and not self._closed:
             standing = False
             self._cursor = reader._get_cursor()
-            age = self._started - reader._get_monotonic().timestamp / 1_000_000
+            age = self._news_from - reader._get_monotonic().timestamp / 1_000_000
             if age > BEFORE_START:  # where files hold several boots, libsystemd may stand too early
                 continue
             entry = fetch(reader, past=age > 0)
             if entry is not None:
-                self._give(entry)
+                self._give(entry, self._cursor)
                 found = True
         if found:
             self._wake()
 
-    def _give(self, found: Found) -> None:
+    def _search(self) -> None:
+        """What was asked for by pid. Only the newest of a flood: an acceptance is a connection's last line but a few."""
+        pids, self._pids = self._pids, []
+        for pid in pids:
+            with self._open(SYSTEM) as reader:
+                self._match(reader)
+                reader.add_conjunction()
+                reader.add_match(f"_PID={pid}")
+                seek(reader, 0.0, self._boot_id)
+                entries: deque[SshdEntry] = deque(maxlen=FOUND_LIMIT // 16)
+                while reader._next():
+                    entry = fetch(reader, past=True)
+                    if entry is not None:
+                        entries.append(entry)
+                for entry in entries:
+                    self._give(entry)
+
+    def _beside(self, found: Sequence[Found]) -> None:
+        for one in found:
+            self._give(one)
+        if found:
+            self._wake()
+
+    def _give(self, found: Found, cursor: Optional[str] = None) -> None:
         while len(self._found) >= FOUND_LIMIT and not self._closed:
             self._stalled = True
             if len(self._found) >= FOUND_LIMIT:  # seen again after saying so, or `take` could empty it in between
                 self._wake()
                 self._wait(self._requests, None)
             self._stalled = False
-        self._found.append(found)
-
-    def _count(self, imitations: Any, now: float) -> None:
-        """Who imitated sshd since the last look."""
-        self._imitations_due = now + IMITATIONS_SECONDS
-        counts: dict[tuple[Optional[int], Optional[str]], int] = {}
-        imitations.process()
-        looked = 0
-        while looked < IMITATIONS_LOOKED_AT and imitations._next():
-            looked += 1
-            uid, exe = raw(imitations, "_UID"), raw(imitations, "_EXE")
-            ours = exe is not None and exe.decode("utf-8", "replace") in self._sshd_paths
-            if uid != b"0" and not ours and _claims(imitations):
-                by = (number(uid), None if exe is None else exe[:EXE_BYTES].decode("utf-8", "replace"))
-                by = by if by in counts or len(counts) < IMITATORS_LIMIT else (None, None)
-                counts[by] = counts.get(by, 0) + 1
-        if looked:
-            self._imitations_from = imitations._get_monotonic().timestamp / 1_000_000 + 1e-6
-        if looked == IMITATIONS_LOOKED_AT:
-            self._imitations_from = now
-            self._seek(imitations, now)
-        for (by_uid, by_exe), count in counts.items():
-            self._give(Imitated(by_uid, by_exe, count))
-        if counts:
-            self._wake()
-
-
-def _claims(reader: Any) -> bool:
-    """Does the entry say what only sshd's monitor may say? By journald's own protocol sshd never speaks: there MESSAGE, which
-    can be of hundreds of megabytes, is not looked at; a syslog datagram and a line of stdout are short."""
-    transport = raw(reader, "_TRANSPORT")
-    if transport is None or transport.decode("ascii", "replace") not in TRANSPORTS:
-        return True
-    message = raw(reader, "MESSAGE") or b""
-    login = sshd.parse(message.decode("utf-8", "replace"), len(message))
-    return login is not None and login.kind in CLAIMS
+        self._found.append((found, cursor))

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from .model import Action
 from .session import Session
 
 HELD_ACTIONS = 20_000
 HELD_BYTES = 16 << 20
-"""1,000 execs a second for 5 s several times over, and well within the 64 MiB the plugin may grow to."""
+"""1,000 execs a second for 5 s, and well within the 64 MiB the plugin may grow to."""
+ACTION_BYTES = 2048
+"""What an action takes beside its records' own bytes, as measured: small ones would fill 40 MiB otherwise."""
 
 
 class Held:
@@ -22,12 +26,14 @@ class Held:
         """Hold an action of `session` until `holder` is decided; False: that is more than may be held."""
         holder.held.append((session, action))
         self.actions += 1
-        self.bytes += action.size
+        self.bytes += action.size + ACTION_BYTES
         return self.actions <= HELD_ACTIONS and self.bytes <= HELD_BYTES
 
-    def take(self, holder: Session) -> list[tuple[Session, Action]]:
-        """What `holder` held, in order."""
-        held, holder.held = holder.held, []
+    def take(self, holder: Session, before: Optional[str] = None) -> list[tuple[Session, Action]]:
+        """What `holder` held, in order: all of it, or what came before the event `before`."""
+        ids = [action.id for _, action in holder.held]
+        end = ids.index(before) if before in ids else len(ids)
+        held, holder.held = holder.held[:end], holder.held[end:]
         self.actions -= len(held)
         self.bytes -= sum(action.size for _, action in held)
         return held

@@ -14,10 +14,9 @@ worse. It is read event by event: YAML's node trees take a hundred times the tex
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Callable
 
-from . import rootfile
+from . import rootfile, yamlfile
 from .config import FINGERPRINT
 from .errors import ConfigError, InputError
 from .persons import KeyIdPattern, Persons
@@ -42,16 +41,7 @@ def load(path: str) -> Persons:
 
 def parse(data: bytes, path: str) -> Persons:
     """The directory that `data` holds; `path` is only for the messages."""
-    import yaml  # not before there is such a file
-
-    try:
-        return _File(data, path).persons()
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        hint = "; a text that begins with * or ? must be quoted" if b"*" in data or b"?" in data else ""
-        raise ConfigError(f"{path}:{line}", (error.problem or "not YAML") + hint) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(path, "not YAML: " + str(error).splitlines()[0]) from error
+    return _File(data, path).persons()
 
 
 class _File:
@@ -62,7 +52,8 @@ class _File:
 
         self._yaml = yaml
         self._path = path
-        self._events: Iterator[Any] = yaml.parse(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        hint = "; a text that begins with * or ? must be quoted" if b"*" in data or b"?" in data else ""
+        self._events = yamlfile.events(data, path, hint)
         self._line = 1
         self._keys: dict[str, str] = {}
         self._patterns: dict[tuple[str, str], str] = {}

@@ -61,6 +61,11 @@ def matching(reader: Any, field: str, values: Iterable[str]) -> None:
         reader.add_match(f"{field}={value}")
 
 
+def seek(reader: Any, monotonic: float, boot_id: str) -> None:
+    """Before the first entry of that time or later, on the clock that nobody sets."""
+    reader.seek_monotonic(max(0, int(monotonic * 1_000_000)), boot_id)
+
+
 def fetch(reader: Any, past: bool = False) -> Optional[SshdEntry]:
     """The entry that the reader stands on; None if it is none that a process wrote (kernel, audit records)."""
 
@@ -99,9 +104,7 @@ def raw(reader: Any, name: str) -> Optional[bytes]:
     return value if isinstance(value, bytes) else None
 
 
-def _entry(
-    get: Get, message: Optional[bytes], realtime_us: int, has_original: bool, past: bool = False
-) -> SshdEntry:
+def _entry(get: Get, message: Optional[bytes], realtime_us: int, has_original: bool, past: bool = False) -> SshdEntry:
     try:
         text = None if message is None else message.decode("utf-8")
     except UnicodeDecodeError:
@@ -176,7 +179,10 @@ class _Survey:
             raise InputError(path, "not a journal") from error
         with reader:
             reader.data_threshold = THRESHOLD
-            for boot_id in sorted(value.decode("ascii", "replace") for value in reader.query_unique("_BOOT_ID")):
+            boots = sorted(value.decode("ascii", "replace") for value in reader.query_unique("_BOOT_ID"))
+            if not boots and os.path.isdir(path):  # libsystemd passes over what it cannot open
+                raise InputError(path, "no readable journal in it")
+            for boot_id in boots:
                 reader.flush_matches()
                 reader.add_match(f"_BOOT_ID={boot_id}")
                 reader.seek_head()

@@ -23,6 +23,7 @@ user, child of a subshell that nobody saw, is its descendant.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Optional, TypeVar
 
 from .grants import ENDS, Grant, Order, granted, order_of
@@ -123,6 +124,12 @@ class Lineage:
         elif action.syscall in _BEARS and action.result == "success" and action.exit:
             self._born(action.exit, pid, order)
         return standing
+
+    def adopt(self, adrift: Iterable[int]) -> None:
+        """Processes that were known to be detached before there was this object."""
+        for pid in adrift:
+            self._processes[pid] = process = _Process(INIT, (0, 0))
+            process.adrift = (0, 0)
 
     def _process(self, pid: int, ppid: Optional[int], order: Order) -> _Process:
         known = self._processes.get(pid)

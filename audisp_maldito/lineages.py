@@ -6,6 +6,7 @@ oldest, whoever opens many sessions those that have been silent for longest.  Pu
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 
 from .grants import order_of
 from .lineage import Lineage, Standing
@@ -37,6 +38,12 @@ class Lineages:
             self._lineages.move_to_end(root, last=False)
         else:
             self._kept -= 1 + len(lineage)
+
+    def adopt(self, root: Session, adrift: Collection[int]) -> None:
+        """What an earlier process knew of a session's detached processes."""
+        lineage = self._lineages[root] = Lineage(root.pid)
+        lineage.adopt(adrift)
+        self._kept += 1 + len(lineage)
 
     def place(self, root: Session, action: Action) -> Standing:
         """Where the process that acts now stands in its session, or in the one that its session was opened from."""

@@ -150,6 +150,8 @@ class SshdEntry(NamedTuple):
     of a syslog datagram as SYSLOG_RAW then, and of a line of stdout nothing. There only the CR that sshd -e writes last tells."""
     past: bool = False
     """Older than the plugin's own start: may name a session that begins later, and is no news of its own."""
+    line: int = 0
+    """Of a line of `--sshd-log`: the how manieth it is, which is all that tells two of the same words apart."""
     pid_text: Optional[str] = None
     """Of a line of `--sshd-log`: what stands where its pid should, if that is no number."""
 
@@ -159,3 +161,12 @@ class Boot(NamedTuple):
 
     start_us: int
     boot_id: str
+
+
+class Loss(NamedTuple):
+    """What was lost elsewhere, up to `time`; `total`: as many since the kernel started, else `records` now."""
+
+    time: str
+    reason: str
+    records: int = 0
+    total: Optional[int] = None

@@ -70,6 +70,13 @@ class OutFile:
         """Was the file deleted? Then what is written into it is gone with it."""
         return os.fstat(self._fd).st_nlink == 0
 
+    def position(self) -> Optional[list[int]]:
+        """[device, inode, size] of the file that is open; None of a pipe, or if none is."""
+        if self._fd < 0:
+            return None
+        status = os.fstat(self._fd)
+        return [status.st_dev, status.st_ino, status.st_size] if stat.S_ISREG(status.st_mode) else None
+
     def close(self) -> None:
         """Close what is open."""
         if self._fd >= 0:
@@ -85,14 +92,23 @@ class OutFile:
         return (status.st_dev, status.st_ino) != self._identity
 
 
+def _make(directory: str) -> None:
+    """With all that lead there; os.makedirs would leave those to others as the umask has it."""
+    missing = []
+    while directory and not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    for path in reversed(missing):
+        os.mkdir(path, DIRECTORY_MODE)
+
+
 def _open(path: str) -> tuple[int, os.stat_result]:
     flags = os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         pipe = stat.S_ISFIFO(os.lstat(path).st_mode)
     except FileNotFoundError:
         pipe = False
-        if not os.path.isdir(os.path.dirname(path)):
-            os.mkdir(os.path.dirname(path), DIRECTORY_MODE)
+        _make(os.path.dirname(path))
     # A pipe opened for reading and writing would have us as its reader; a file must be read for its last byte.
     fd = os.open(path, flags | (os.O_WRONLY if pipe else os.O_RDWR | os.O_CREAT), FILE_MODE)
     status = os.fstat(fd)

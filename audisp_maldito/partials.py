@@ -10,6 +10,7 @@ and a client may choose its port.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 from .acceptances import Acceptances
 from .model import Login, SshdEntry
@@ -39,6 +40,14 @@ class Partials:
         del lines[:-PER_PID]
         if len(self._of_pid) > PIDS:
             self._of_pid.popitem(last=False)
+
+    def pids(self) -> Iterable[int]:
+        """Those that something is kept of."""
+        return self._of_pid
+
+    def of_pid(self, pid: int) -> Sequence[tuple[SshdEntry, Login]]:
+        """In the order they came."""
+        return self._of_pid.get(pid, ())
 
     def take(self, entry: SshdEntry, login: Login, acceptances: Acceptances) -> tuple[Login, ...]:
         """The methods before this acceptance's own, in their order; what else the pid said is forgotten."""

@@ -11,23 +11,33 @@ auditd grants in its life. It ends at the end of stdin, or at TERM from its pare
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
 import time
 from contextlib import suppress
+from collections.abc import Iterator
 from typing import Optional
 
+from . import auditlog
 from . import config as configuration
+from .auditlog import AuditLog
 from .config import Config
 from .diagnostics import ERROR, INFO, Log, quote
 from .engine import Engine
 from .errors import ConfigError, MalditoError
-from .follower import Follower, Imitated, ReadToEnd
+from .follower import Follower, ReadToEnd, Start
+from .imitations import Imitated
+from .intake import Intake
 from .lock import Lock
+from .model import Loss
 from .premises import Premises, first_line
+from .recovery import recover
+from .saved import Change, Recovered, Saved
 from .signals import Signals
-from .sinks import Lost, Sink
+from .sinks import OFF, Lost, Mark, Sink
+from .statefile import StateFile
 
 NAME = "audisp-maldito"
 RUN_DIR = "/run/audisp-maldito"
@@ -42,8 +52,14 @@ LOG_RETRY_SECONDS = 5.0
 JOURNAL_PATIENCE = 0.02
 """At the end of stdin: how long for the journal's last entries. auditd 4.2 leaves about 20 ms more."""
 
+BEGIN_PATIENCE = 0.1
+"""At the end of stdin: how long for what the last process left."""
+
 CLOSE_SECONDS = 1.0
 """For the queue at the end. An idle disk needs a few milliseconds; auditd waits for us, or systemd kills us."""
+
+SWEEP_SECONDS = 10.0
+"""How soon the state is written anew again."""
 
 STALLED_SECONDS = 0.1
 """Next look at what is overdue although nothing can be done about it (a journal that does not answer)."""
@@ -62,13 +78,21 @@ class Plugin:
         self._complain_at = 0.0
         self._asked_at: Optional[float] = None
         self._config = self._load() or Config()
-        boot_id = _boot_id()
+        self._boot_id = _boot_id()
         self._premises = Premises(log)
-        policy = self._premises.policy(self._config)
-        self._engine = Engine(policy, boot_id=boot_id)
+        self._policy = self._premises.policy(self._config)
+        self._journal_directory = journal
+        self._audit_log = self._open_log()
+        self._engine = Engine(self._policy, boot_id=self._boot_id)
+        self._engine.keep_ledger()
+        self._intake = Intake(self._engine, self._tell, log, self.wake)
+        self._follower: Optional[Follower] = None
+        self._cursor_saved: Optional[str] = None
+        self._recovered: Optional[Recovered] = None
+        self._sweep: Optional[Iterator[Change]] = None
+        self._sweep_at = 0.0
         lock = Lock(self._config.state_dir)
-        self._sink = Sink(self._config.output, lock, self._log, self._clock, self.wake)
-        self._follower = Follower(policy.sshd_paths, boot_id, self._log, self._clock, self.wake, journal)
+        self._sink = Sink(self._config.output, lock, log, self._clock, self.wake, recall=self._recall)
 
     def wake(self) -> None:
         """Make the loop turn; from any thread."""
@@ -94,14 +118,63 @@ class Plugin:
                 size = os.readv(0, [buffer])
                 if not size:
                     break
-                self._sink.put(self._engine.feed(buffer[:size], now))
+                self._intake.take(buffer[:size], now)
             wait = self._wait(self._turn(now), now)
         self._close()
+
+    def _recall(self, held: bool) -> Optional[StateFile]:
+        """What was left to go on with; by the writer's thread, before it writes."""
+        state = StateFile(self._config.state_dir, self._boot_id, self._log) if held else None
+        output = self._config.output
+        self._recovered = (
+            recover(state, output, self._boot_id, self._log) if held and output != OFF else Recovered(Saved())
+        )
+        self.wake()
+        return state
+
+    def _begin(self, recovered: Recovered, now: float) -> None:
+        """Go on where the last process ended."""
+        self._recovered = None
+        start = Start(recovered.losses_from or now, recovered.journal)
+        self._follower = Follower(
+            self._policy.sshd_paths, self._boot_id, self._log, self._clock, self.wake,
+            self._journal_directory, start, self._policy.sshd_units,
+        )  # fmt: skip
+        self._cursor_saved = recovered.journal
+        self._tell(self._engine.restore(recovered, now))
+        self._intake.begin(self._audit_log, now)
+
+    def _tell(self, documents: list[bytes]) -> None:
+        """Have documents written, and then kept what they changed."""
+        self._sink.put(documents)
+        change = self._engine.changes()
+        if self._follower is not None and self._follower.position != self._cursor_saved:
+            self._cursor_saved = change["journal"] = self._follower.position
+        if change:
+            self._sink.mark(Mark(json.dumps(change, separators=(",", ":")).encode()))
+
+    def _keep_anew(self, now: float) -> None:
+        """Write the state anew, a slice a turn, when its file has grown."""
+        if self._sweep is None:
+            if self._sink.grown and now >= self._sweep_at:
+                self._sweep_at = now + SWEEP_SECONDS
+                self._sweep = self._engine.everything()
+                self._sink.mark(Mark(b"", anew=True, begin=True))
+            return
+        change = next(self._sweep, None)
+        if change is not None:
+            self._sink.mark(Mark(json.dumps(change, separators=(",", ":")).encode(), anew=True))
+        else:
+            self._sweep = None
+            last = {**self._engine.whereabouts(), "journal": self._cursor_saved, "whole": True}
+            self._sink.mark(Mark(json.dumps(last, separators=(",", ":")).encode(), anew=True, replace=True))
 
     def _wakened(self, now: float) -> bool:
         """What the threads have; True: the parent wants us to end."""
         with suppress(BlockingIOError):
             os.read(self._woken, 4096)
+        if self._recovered is not None:
+            self._begin(self._recovered, now)
         self._journal(now)
         end = False
         for number, sender in self._signals.take():
@@ -114,33 +187,48 @@ class Plugin:
         return end
 
     def _journal(self, now: float) -> None:
+        if self._follower is None or self._intake.shedding:
+            return
         for found in self._follower.take():
             if isinstance(found, ReadToEnd):
                 self._asked_at = None
-                self._sink.put(self._engine.journal_read(found.at, now))
+                self._tell(self._engine.journal_read(found.at, now))
             elif isinstance(found, Imitated):
                 self._engine.forged(found.uid, found.exe, found.entries)
+            elif isinstance(found, Loss):
+                self._tell(self._engine.lost_elsewhere(found))
             else:
-                self._sink.put(self._engine.sshd(found, now))
+                self._tell(self._engine.sshd(found, now))
 
     def _turn(self, now: float) -> Optional[float]:
         """What time brings; when there is next something to do."""
-        engine = self._engine
+        engine, intake, sink = self._engine, self._intake, self._sink
+        if sink.full and intake.can_wait and not intake.shedding:
+            intake.shed()
+        elif intake.shedding and sink.has_room:
+            intake.resume(now)
+        more = intake.turn(now, room=not sink.full)
+        intake.expire(now)
         deadline = engine.deadline(now)
         if deadline is not None and deadline <= now:
-            self._sink.put(engine.tick(now))
+            self._tell(engine.tick(now))
             deadline = engine.deadline(now)
-        if self._asked_at is None and engine.journal_wanted(now):
+        if self._asked_at is None and self._follower is not None and engine.journal_wanted(now):
             self._asked_at = now
             self._follower.ask()
         for subject, line in engine.notices():
             self._log.say(line, about=subject)
-        lost = self._sink.lost()
+        lost = sink.lost()
         if lost is not None:
             self._report(lost)
-        return deadline
+        self._keep_anew(now)
+        if more or self._sweep is not None:
+            return now
+        return min((time for time in (deadline, intake.deadline()) if time is not None), default=None)
 
     def _wait(self, deadline: Optional[float], now: float) -> Optional[float]:
+        if deadline == now:
+            return 0.0
         times = [] if deadline is None else [deadline - now if deadline > now else STALLED_SECONDS]
         if self._log.waiting:
             self._log.retry()
@@ -154,15 +242,16 @@ class Plugin:
 
     def _report(self, lost: Lost) -> None:
         self._log.say(f"{lost.documents} documents were lost: {lost.reason}", about="lost", priority=ERROR)
-        self._sink.put(self._engine.lost(lost.first or "unknown", lost.last or "unknown", lost.documents, lost.reason))
+        self._tell(self._engine.lost(lost.first or "unknown", lost.last or "unknown", lost.documents, lost.reason))
 
     def _reload(self) -> None:
         """HUP: what can be read anew is; a bad configuration leaves the one before in force."""
         self._bad_config = None
         self._config = self._load() or self._config
-        policy = self._premises.policy(self._config)
-        self._engine.reconfigure(policy)
-        self._follower.believe(policy.sshd_paths)
+        self._policy = self._premises.policy(self._config)
+        self._engine.reconfigure(self._policy)
+        if self._follower is not None:
+            self._follower.believe(self._policy.sshd_paths)
         self._sink.follow(self._config.output)
         self._log.say("HUP: configuration read, output looked up", priority=INFO)
 
@@ -187,21 +276,52 @@ class Plugin:
             size = os.readv(0, [buffer])
             if not size:
                 return
-            self._sink.put(self._engine.feed(buffer[:size], self._clock()))
+            self._intake.take(buffer[:size], self._clock())
 
     def _close(self) -> None:
-        """Tell everything that is known by now, and leave."""
+        """Write what is decided, and leave. What is not is in the state, or has to be told now."""
+        self._begun(self._clock() + BEGIN_PATIENCE)
         now = self._clock()
-        if self._engine.deadline(now) is not None:
-            self._last_entries(now + JOURNAL_PATIENCE)
-        self._sink.put(self._engine.close(self._clock()))
-        self._turn(self._clock())
+        self._intake.end(now)
+        if not self._sink.keeps_state:
+            if self._engine.deadline(now) is not None:
+                self._last_entries(now + JOURNAL_PATIENCE)
+            self._tell(self._engine.close(self._clock()))
+            self._turn(self._clock())
+        elif self._audit_log is None:
+            self._tell(self._engine.end(now))
         unwritten = self._sink.close(CLOSE_SECONDS)
         if unwritten:
             self._log.say(f"ended with {unwritten} bytes of documents unwritten", priority=ERROR)
 
+    def _begun(self, until: float) -> None:
+        """A stream that ends when it has hardly begun: it is still to be found out where we stand."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        now = self._clock()
+        while (self._follower is None or self._intake.waiting) and now < until:
+            poll.poll((until - now) * 1000)
+            now = self._clock()
+            self._wakened(now)
+            self._turn(now)
+
+    def _open_log(self) -> Optional[AuditLog]:
+        """auditd's own log, for what is missed: opened while that is still allowed."""
+        try:
+            path = auditlog.configured(self._config.auditd_conf)
+            if path is None:
+                return None
+            log = AuditLog(path)
+            log.open()
+        except (OSError, ValueError) as error:
+            self._log.say(f"audit.log cannot be read ({error}): what is missed cannot be told later", priority=ERROR)
+            return None
+        return log
+
     def _last_entries(self, until: float) -> None:
         """Somebody's name may be in what journald has and we have not."""
+        if self._follower is None:
+            return
         self._asked_at = self._clock()
         self._follower.ask()
         poll = select.poll()

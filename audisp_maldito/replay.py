@@ -11,6 +11,7 @@ has that record and goes on counting; DAEMON records themselves bear random seri
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from itertools import chain
 from typing import Callable, Iterable, Iterator, Optional
 
@@ -36,6 +37,8 @@ class _Boots:
 
     def __init__(self, boots: list[Boot]) -> None:
         self._boots = sorted(boots)
+        self._starts = [boot.start_us for boot in self._boots]
+        self._index_of: dict[Optional[str], int] = {boot.boot_id: index for index, boot in enumerate(self._boots)}
         self._rank: Rank = (-1, 0)
         self._last_serial = self._last_ms = 0
         self._restarted = False
@@ -45,10 +48,7 @@ class _Boots:
         return self._boots[index].boot_id if split == 0 and index >= 0 else None
 
     def of_entry(self, entry: SshdEntry) -> Rank:
-        for index, boot in enumerate(self._boots):
-            if boot.boot_id == entry.boot_id:
-                return index, 0
-        return -1, 0
+        return self._index_of.get(entry.boot_id, -1), 0
 
     def of_event(self, event: Event) -> Rank:
         """Events come in the order in which they were recorded."""
@@ -74,7 +74,7 @@ class _Boots:
 
     def _by_time(self, time_us: int) -> int:
         """The first boot has no beginning: a recording's first journal entry may be younger than its first event."""
-        begun = sum(1 for boot in self._boots if boot.start_us <= time_us)
+        begun = bisect_right(self._starts, time_us)
         return max(begun, min(1, len(self._boots))) - 1
 
     def _fell_back(self, event: Event) -> bool:
@@ -92,7 +92,8 @@ class Replay:
     def __init__(self, policy: Policy, boots: list[Boot]) -> None:
         self._policy = policy
         self._boots = _Boots(boots)
-        self._assembler = Assembler(keep="watched" if policy.sessions == "ssh" else "sessions", closed=CLOSED)
+        keep = "watched" if policy.sessions == "ssh" else "sessions"
+        self._assembler = Assembler(keep=keep, closed=CLOSED, hold=True)
         self._engine: Optional[Engine] = None
         self._rank: Optional[Rank] = None
         self._clock = 0.0

@@ -59,7 +59,7 @@ class Acceptance:
         )
 
     def shed(self) -> None:
-        """It can name or contradict nobody any more: keep what the documents of its session repeat, as long as they come."""
+        """It can name or contradict nobody any more: keep what the documents of its session repeat."""
         known = self.login
         self.login = Login(known.row, known.kind, "", user=known.user, source=known.source, port=known.port)
         self.entry = SHED
@@ -68,6 +68,15 @@ class Acceptance:
     def is_late_for(self, session: Session) -> bool:
         """Is the line so much younger than the LOGIN that it may be of the next process with that pid?"""
         return session.time_ms * 1000 - self.entry.time_us < SURE_US
+
+
+class Intruder(NamedTuple):
+    """Another sshd that spoke within a session: its pid, the event, and when that was read."""
+
+    pid: int
+    time_ms: int
+    event_id: str
+    seen_at: float
 
 
 class Session:
@@ -106,8 +115,7 @@ class Session:
         self.account = account
         self.root: Session = self
         self.inherited: Optional[int] = None
-        self.intruder: tuple[int, int] = (0, 0)
-        """Pid and time of another sshd that spoke within it."""
+        self.intruder: Optional[Intruder] = None
         self.state = NOBODYS
         self.pid: Optional[int] = None
         self.time_ms = 0
@@ -130,6 +138,11 @@ class Session:
         self.ended = False
         self.ended_at = (0, 0)
         """Time and serial of the record that said so: events end in another order than they begin."""
+
+    def wait(self, due: float, give_up: float, flowing: bool) -> None:
+        """For the journal, from `due` on to be decided, from `give_up` on whatever is known."""
+        self.state = WAITING
+        self.due, self.give_up, self.flowing = due, give_up, flowing
 
 
 class LoginTold(NamedTuple):

@@ -10,7 +10,7 @@ longest; of those alive none whose login is undecided while there is another.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from heapq import nsmallest
 from itertools import islice
 from typing import Optional
@@ -41,6 +41,10 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._living) + len(self._heirs) + len(self._spent)
+
+    def __iter__(self) -> Iterator[Session]:
+        for place in (self._living, self._heirs, self._spent):
+            yield from place.values()
 
     def get(self, ses: int) -> Optional[Session]:
         return self._place(ses).get(ses)

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The output: documents into a file or a named pipe, by a thread of its own behind a queue bounded in bytes.
+"""The output, and the state that goes with it: documents into a file or a named pipe, by a thread of its own behind a
+queue bounded in bytes.
 
 The loop only ever puts documents into the queue, so it reads on while the writer hangs in a full, frozen or dead file
 system. What is written is whole lines: after a short write (a full disk) the rest of the line follows once there is
 room; in another file, or before another reader of the pipe, the line begins anew. What was just written into a file
 that has lost its name is written again.
 
-Past the queue's limit documents are dropped, newest first, until half of it is written: one hole with two ends, which
-`lost` then reports, rather than many. Errors never end the process; they are said once a minute and tried again each
-second.
+Between the documents the queue holds what they changed (`change`): when those before it are written it is added to the
+state, together with their ids. So the state on disk is never ahead of the output, however long the output hangs.
+
+At three quarters of the queue's limit it is `full`: who can read the events once more does not put them. Past the limit documents
+are dropped, newest first, until half of it is written: one hole with two ends, which `lost` then reports, rather than
+many. Errors never end the process; they are said once a minute and tried again each second.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections import deque
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
 from .diagnostics import ERROR, NOTICE, Log
 from .lock import Lock
 from .outfile import OutFile
+from .statefile import StateFile
 
 OFF = "off"
 """The path that stands for no output at all."""
@@ -32,14 +38,26 @@ WRITE_BYTES = 256 * 1024
 """One write at most: what must be held beside the queue, and repeated after an error."""
 
 RETRY_SECONDS = 1.0
-LOOK_SECONDS = 1.0
-"""How often the output's path is followed anew while there is something to write."""
+LOOK_SECONDS = 0.0
+"""How often the output's path is followed anew while there is something to write: with each batch, since one lstat costs
+next to nothing beside the write, and whoever has renamed the file may count on its growing no more."""
 
 LOCK_RETRY_SECONDS = 0.05
 """An earlier generation of the plugin is gone within tens of milliseconds."""
 
 LOCK_PATIENCE = 5.0
 """After this long the other is no earlier generation on its way out: write beside its file rather than into memory."""
+
+
+class Mark(NamedTuple):
+    """A place in the queue: what to do with the state when everything before it has been written."""
+
+    change: bytes
+    """A JSON object; empty where there is none."""
+    anew: bool = False
+    """Only for the file that is being written anew."""
+    begin: bool = False
+    replace: bool = False
 
 
 class Lost(NamedTuple):
@@ -74,7 +92,9 @@ class Sink:
         clock: Callable[[], float],
         wake: Callable[[], None],
         limit: int = QUEUE_BYTES,
+        recall: Callable[[bool], Optional[StateFile]] = lambda held: None,
     ) -> None:
+        """`recall` is called once, by the thread, before it writes: with the lock held, or in vain waited for."""
         self._path = path
         self._lock = lock
         self._log = log
@@ -82,7 +102,11 @@ class Sink:
         self._wake = wake
         self._limit = limit
         self._file = OutFile()
-        self._queue: deque[bytes] = deque()
+        self._recall = recall
+        self._state: Optional[StateFile] = None
+        self._queue: deque[Union[bytes, Mark]] = deque()
+        self._taken: list[Union[bytes, Mark]] = []
+        self._told: list[str] = []
         self._queued = 0
         self._lost: Optional[Lost] = None
         self._lines = b""
@@ -107,6 +131,33 @@ class Sink:
                 else:
                     self._drop(document)
             self._changed.notify()
+
+    def mark(self, mark: Mark) -> None:
+        """Queue what the documents put before it have changed."""
+        with self._changed:
+            self._queue.append(mark)
+            self._queued += len(mark.change) + 1
+            self._changed.notify()
+
+    @property
+    def full(self) -> bool:
+        """Is it time to put no more, for whoever can do without?"""
+        return self._queued > self._limit // 4 * 3
+
+    @property
+    def has_room(self) -> bool:
+        """Is it time to go on?"""
+        return self._queued <= self._limit // 2
+
+    @property
+    def keeps_state(self) -> bool:
+        """Will another process find what this one knows?"""
+        return self._state is not None and self._state.sound
+
+    @property
+    def grown(self) -> bool:
+        """Should the state be written anew?"""
+        return self._state is not None and self._state.grown
 
     def follow(self, path: str) -> None:
         """Write to `path` from now on, and look at once where it leads (SIGHUP)."""
@@ -137,6 +188,7 @@ class Sink:
         self._lost = Lost(first, last, before + 1, "the output could not be written and the queue was full")
 
     def _run(self) -> None:
+        self._state = self._recall(self._wait_for_lock())
         while self._take():
             wait = RETRY_SECONDS
             try:
@@ -148,19 +200,29 @@ class Sink:
             if wait and not self._pause(wait):
                 return
 
+    def _wait_for_lock(self) -> bool:
+        """Whether it could be had, before patience or our time was at its end."""
+        while not self._may_write():
+            if self._closing or self._clock() >= self._impatient_at:
+                return False
+            with self._changed:
+                self._changed.wait(LOCK_RETRY_SECONDS)
+        return self._lock.held
+
     def _take(self) -> bool:
         """Wait until there are lines to write; False when closing and there are none."""
         with self._changed:
-            while not self._lines and not self._queue:
+            while not self._taken and not self._queue:
                 if self._closing:
                     return False
-                self._changed.wait(None if self._may_write() else RETRY_SECONDS)
-            if not self._lines:
-                taken, size = [], 0
+                self._changed.wait()
+            if not self._taken:
+                size = 0
                 while self._queue and size < WRITE_BYTES:
-                    taken.append(self._queue.popleft())
-                    size += len(taken[-1])
-                self._lines = b"\n".join(taken) + b"\n"
+                    self._taken.append(self._queue.popleft())
+                    if isinstance(self._taken[-1], bytes):
+                        size += len(self._taken[-1])
+                self._lines = b"".join(one + b"\n" for one in self._taken if isinstance(one, bytes))
                 self._written = self._begun = 0
         return True
 
@@ -174,9 +236,7 @@ class Sink:
     def _write(self) -> float:
         """Write the lines in hand; how long to wait before going on with them, 0 when there is no need."""
         path = self._target()
-        if path is None:
-            return LOCK_RETRY_SECONDS
-        if path == OFF:
+        if path == OFF or not self._lines:
             return self._done()
         now = self._clock()
         look = now >= self._look_at
@@ -196,15 +256,13 @@ class Sink:
             return 0.0
         return self._done()
 
-    def _target(self) -> Optional[str]:
-        """Where to write now: nowhere as long as an earlier generation may be on its way out."""
+    def _target(self) -> str:
+        """Where to write now."""
         if self._path == OFF or self._may_write():
             return self._path
-        if self._closing or self._clock() >= self._impatient_at:
-            path = second(self._path)
-            self._log.say(f"another instance holds the lock: writing to {path}", about="lock", priority=ERROR)
-            return path
-        return None
+        path = second(self._path)
+        self._log.say(f"another instance holds the lock: writing to {path}", about="lock", priority=ERROR)
+        return path
 
     def _may_write(self) -> bool:
         try:
@@ -215,8 +273,11 @@ class Sink:
             return True
 
     def _done(self) -> float:
+        if self._state is not None:
+            self._keep(self._state)
         with self._changed:
-            self._queued -= len(self._lines)
+            self._queued -= sum(len(one if isinstance(one, bytes) else one.change) + 1 for one in self._taken)
+            self._taken = []
             self._lines = b""
         if self._lost is not None and self._queued <= self._limit // 2:
             self._wake()
@@ -224,3 +285,21 @@ class Sink:
             self._failed = False
             self._log.say(f"output {self._path}: works again", priority=NOTICE)
         return 0.0
+
+    def _keep(self, state: StateFile) -> None:
+        """Add what was written to the state, as far as it is known what it changed."""
+        for one in self._taken:
+            if isinstance(one, bytes):
+                event = event_id(one)
+                if event is not None and ":" in event:  # the others are told again only together with an event
+                    self._told.append(event)
+                continue
+            if one.begin:
+                state.begin()
+            if one.change:
+                about = {} if one.anew else {"told": self._told, "out": self._file.position()}
+                state.write(json.dumps(about).encode()[:-1] + b"," * bool(about) + one.change[1:], one.anew)
+                if not one.anew:
+                    self._told = []
+            if one.replace:
+                state.replace()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from ._native import Event, Record
@@ -187,6 +188,14 @@ class Testimonies:
         del known[:-PER_PID]
         if len(self._of_pid) > PIDS:
             self._of_pid.popitem(last=False)
+
+    def pids(self) -> Iterable[int]:
+        """Those that something is kept of."""
+        return self._of_pid
+
+    def of_pid(self, pid: int) -> Sequence[Evidence]:
+        """In the order they came."""
+        return self._of_pid.get(pid, ())
 
     def take(self, pid: int, time_ms: int) -> Optional[Testimony]:
         """What was said about the connection whose LOGIN came at `time_ms`; the pid begins anew."""

@@ -27,6 +27,7 @@ from typing import Optional
 from .acceptances import GIVE_UP, Acceptances, Sign, signs
 from .held import Held
 from .lineages import Lineages
+from .memory import Memory
 from .model import UNSET, Action, Login, SshdEntry
 from .partials import Partials
 from .session import (
@@ -38,6 +39,7 @@ from .session import (
     ActionTold,
     Candidates,
     IdentityTold,
+    Intruder,
     LoginMissing,
     LoginTold,
     LogoutTold,
@@ -46,13 +48,13 @@ from .session import (
 )
 from .sessions import Sessions
 from .testimony import Evidence, Testimonies
-from .trust import Policy, judge
+from .trust import Policy, is_some_sshd, judge, undeleted
 from .verdict import SHARED, Verdict, is_another_sshds, verdict
 
 SETTLE = 1.0
 """Seconds the journal is given to bring a second, contradicting acceptance."""
-SESSIONS = 65_536
-"""Sessions remembered: far more than live at once; `ses` is not used twice within a boot."""
+SESSIONS = 16_384
+"""Sessions remembered, 1.7 KiB each: far more than live at once; `ses` is not used twice within a boot."""
 
 
 ENDS = frozenset(["USER_END", "CRED_DISP"])
@@ -100,8 +102,7 @@ class Tracker:
         self._partials.add(entry, login)
 
     def heard(self, entry: SshdEntry, login: Optional[Login], now: float) -> None:
-        """Any other line of a monitor's: may be a sign that its process no longer handles the connection it
-        accepted."""
+        """Any other line of a monitor's: may be a sign that its process handles its connection no longer."""
         for pid, sign in signs(entry, login):
             self._acceptances.ended(pid, sign, now)
 
@@ -123,7 +124,11 @@ class Tracker:
         if session is None:
             session = self._sessions.add(Session(action.session, action.auid, action.account), self._waiting)
         self._sessions.spoke(session)
-        self._suspect(session.root, action, now)
+        root = session.root
+        if root.state in (BOUND, WAITING) and is_another_sshds(action, root, self._policy):
+            root.intruder = Intruder(action.pid or 0, action.time_ms, action.id, now)
+            if root.state is BOUND:
+                self._wait(root, now, flowing=False)
         holder = self._holder(session)
         if holder is None:
             return told + self._tell(session, action)
@@ -152,8 +157,8 @@ class Tracker:
     def close(self) -> list[Told]:
         """Both inputs are at their end: decide everything."""
         told: list[Told] = []
-        for session in list(self._waiting):
-            told += self._decide(session, settled=True, final=True)
+        while self._waiting:
+            told += self._decide(next(iter(self._waiting)), settled=True, final=True)
         for acceptance in self._acceptances.untold():
             told += self._tell_alone(acceptance)
         return told
@@ -179,6 +184,13 @@ class Tracker:
         """Judge what comes from now on by another policy."""
         self._policy = policy
 
+    def began(self, action: Action, now: float) -> None:
+        """The LOGIN of a session from before our time, which is not told itself."""
+        self._open(action, now)
+
+    def memory(self) -> Memory:
+        return Memory(self._sessions, self._waiting, self._acceptances, self._partials, self._testimonies, self._lineages)
+
     def stats(self) -> dict[str, int]:
         """Counters, and what is kept at this moment."""
         return {
@@ -200,9 +212,9 @@ class Tracker:
         assert start is not None
         told: list[Told] = []
         before = self._sessions.get(start.ses)
-        if before is not None and before in self._waiting:
+        if before is not None and before in self._waiting:  # its number is another's now: it can wait no longer
             told += self._decide(before, settled=self._read_to >= before.due, final=True)
-            self._waiting.pop(before, None)  # its number is another's now: it can wait no longer
+            self._waiting.pop(before, None)
         parent = self._sessions.get(start.old_ses) if start.old_ses not in (UNSET, start.ses) else None
         session = self._sessions.add(Session(start.ses, start.auid, action.account), self._waiting)
         session.pid = start.pid
@@ -211,12 +223,12 @@ class Tracker:
         session.testimony = self._testimonies.take(start.pid, action.time_ms)
         # From now on the pid is another connection's, or no monitor's at all; of this LOGIN itself it proves nothing.
         self._acceptances.ended(start.pid, Sign(action.time_ms * 1000 + 1), now)
-        exe = start.exe and _undeleted(start.exe)
+        exe = start.exe and undeleted(start.exe)
         if exe in self._policy.sshd_paths:
             # Never by inheritance: an sshd started by hand gives its starter's session to everybody as old-ses.
             if start.uid == 0:
                 told += self._open_ssh(session, now)
-        elif parent is not None and parent.root.state is not NOBODYS and exe and not _is_some_sshd(exe):
+        elif parent is not None and parent.root.state is not NOBODYS and exe and not is_some_sshd(exe):
             session.root = parent.root
             session.inherited = parent.ses
             self._sessions.inherit(session)
@@ -234,10 +246,7 @@ class Tracker:
         return self._bind(session, first) if first is not None else self._judge(session, [])
 
     def _wait(self, session: Session, now: float, flowing: bool) -> None:
-        session.state = WAITING
-        session.flowing = flowing
-        session.due = now + SETTLE
-        session.give_up = now + GIVE_UP
+        session.wait(now + SETTLE, now + GIVE_UP, flowing)
         self._waiting[session] = None
 
     def _holder(self, session: Session) -> Optional[Session]:
@@ -287,7 +296,11 @@ class Tracker:
         if session.first_nameless is not None:
             self._counts["sessions_identified_late"] += 1
             told.append(IdentityTold(session))
-        return told + self._release(session)
+        if session.intruder is None:
+            return told + self._release(session)
+        told += self._release(session, before=session.intruder.event_id)
+        self._wait(session, session.intruder.seen_at, flowing=False)
+        return told
 
     def _contest(self, session: Session, candidates: list[Acceptance], found: Verdict) -> list[Told]:
         del self._waiting[session]
@@ -310,18 +323,15 @@ class Tracker:
         self._counts["sessions_nameless"] += 1
         return [LoginMissing(session), *self._release(session)]
 
-    def _suspect(self, root: Session, action: Action, now: float) -> None:
-        if root.state is BOUND and is_another_sshds(action, root, self._policy):
-            root.intruder = (action.pid or 0, action.time_ms)
-            self._wait(root, now, flowing=False)
-
     def _clear(self, session: Session, settled: bool, final: bool) -> list[Told]:
         """Has that sshd let anybody in? Then nobody can say whose an action of this session is from here on."""
-        others = self._acceptances.near(*session.intruder)
+        assert session.intruder is not None
+        others = self._acceptances.near(session.intruder.pid, session.intruder.time_ms)
         if not (final or (settled and others)):
             return []
         del self._waiting[session]
         session.state = BOUND
+        session.intruder = None
         if others:
             session.state, session.reason, session.acceptance = NAMELESS, SHARED, None
             session.contested = others
@@ -335,10 +345,10 @@ class Tracker:
         self._acceptances.told(acceptance)
         return [LoginTold(acceptance, session, contested)] if news else []
 
-    def _release(self, session: Session) -> list[Told]:
+    def _release(self, session: Session, before: Optional[str] = None) -> list[Told]:
         session.flowing = True
         told: list[Told] = []
-        for owner, action in self._held.take(session):
+        for owner, action in self._held.take(session, before):
             told += self._tell(owner, action)
         return told
 
@@ -383,21 +393,8 @@ class Tracker:
 
     def _forget_outdated(self, now: float) -> list[Told]:
         told: list[Told] = []
-        if self._policy.untimed:
-            return told
-        for acceptance in self._acceptances.outdated(now):
+        for acceptance in () if self._policy.untimed else self._acceptances.outdated(now):
             if not acceptance.told:
                 self._counts["acceptances_dropped"] += 1
                 told += self._tell_alone(acceptance)
         return told
-
-
-def _undeleted(exe: str) -> str:
-    """The kernel says so of a program that was replaced under a running process: every upgrade of sshd."""
-    return exe.removesuffix(" (deleted)")
-
-
-def _is_some_sshd(exe: str) -> bool:
-    """A name proves nothing, so it gives nobody a session; it is enough to take nobody's for all who come through
-    it."""
-    return exe.rpartition("/")[2].startswith("sshd")

@@ -189,3 +189,14 @@ def _listed(login: Login, trust: Optional[str], policy: Policy) -> set[str]:
     if trust in ("trusted", "unchecked") and login.ca is not None:
         found |= policy.persons.of_certificate(login.ca, login.key_id or "")
     return found
+
+
+def undeleted(exe: str) -> str:
+    """The kernel says so of a program that was replaced under a running process: every upgrade of sshd."""
+    return exe.removesuffix(" (deleted)")
+
+
+def is_some_sshd(exe: str) -> bool:
+    """A name proves nothing, so it gives nobody a session; it is enough to take nobody's for all who come through
+    it."""
+    return exe.rpartition("/")[2].startswith("sshd")

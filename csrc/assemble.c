@@ -19,7 +19,9 @@ struct md_assembler {
 
     md_flights flights;
     uint32_t recent; // where the last record went, if that is still in flight
-    md_ids ids;      // places 0 … flights.max - 1: in flight; beyond: closed lately
+    bool holds;
+    uint32_t held; // the event of a program's record that the next record may belong to
+    md_ids ids;    // places 0 … flights.max - 1: in flight; beyond: closed lately
 
     md_event *queue, **queue_end; // completed
     md_stats stats;
@@ -34,7 +36,7 @@ md_assembler *md_assembler_new(uint32_t in_flight, uint32_t closed, md_keep keep
     md_types_init(&a->types);
     md_watch_init(&a->watch, md_mix(seed + 1));
     a->keep = keep;
-    a->recent = MD_NOWHERE;
+    a->recent = a->held = MD_NOWHERE;
     a->queue_end = &a->queue;
     if (!md_lines_init(&a->lines) || !md_flights_init(&a->flights, in_flight) ||
         !md_ids_init(&a->ids, in_flight, closed, md_mix(seed + 2))) {
@@ -42,6 +44,10 @@ md_assembler *md_assembler_new(uint32_t in_flight, uint32_t closed, md_keep keep
         return NULL;
     }
     return a;
+}
+
+void md_hold(md_assembler *a) {
+    a->holds = true;
 }
 
 void md_assembler_free(md_assembler *a) {
@@ -105,6 +111,8 @@ static void complete(md_assembler *a, uint32_t place, bool incomplete) {
     md_flights_leave(&a->flights, place);
     if (a->recent == place)
         a->recent = MD_NOWHERE;
+    if (a->held == place)
+        a->held = MD_NOWHERE;
     md_ids_clear(&a->ids, place);
     md_ids_remember(&a->ids, id, closed);
 }
@@ -112,6 +120,11 @@ static void complete(md_assembler *a, uint32_t place, bool incomplete) {
 static void complete_at_limit(md_assembler *a, uint32_t place) {
     a->stats.events_limited++;
     complete(a, place, true);
+}
+
+static void complete_held(md_assembler *a) {
+    if (a->held != MD_NOWHERE)
+        complete(a, a->held, false);
 }
 
 static void complete_expired(md_assembler *a) {
@@ -200,12 +213,20 @@ static bool add(md_assembler *a, uint32_t place, const md_line *line) {
     if (!md_flight_copy(f, line))
         return false;
     a->recent = place;
+    if (a->holds && md_type_is_sent(line->type))
+        return true;
     if (md_type_is_last(line->type))
         complete(a, place, false);
     return true;
 }
 
-// An event of one record never is in flight.
+// An event of one record is in flight only as long as it is held.
+static bool take_held(md_assembler *a, md_id id, const md_line *line, double now) {
+    uint32_t place = start_event(a, id, now);
+    a->held = place;
+    return add(a, place, line);
+}
+
 static bool take_single(md_assembler *a, md_id id, const md_line *line) {
     uint32_t session = MD_SESSION_UNSET;
     bool has_session = md_find_session(md_body_of(line->text), line->type, &session);
@@ -236,6 +257,11 @@ static void advance_clock(md_assembler *a, uint64_t time_ms) {
 
 static bool take_record(md_assembler *a, const md_line *line, double now) {
     md_id id = {md_ids_node(&a->ids, line->has_node, line->node), line->time_ms, line->serial};
+    if (a->held != MD_NOWHERE) {
+        if (!md_ids_holds(&a->ids, a->held, id))
+            complete_held(a);
+        a->held = MD_NOWHERE;
+    }
     advance_clock(a, line->time_ms);
     uint32_t place = a->recent;
     if (place == MD_NOWHERE || !md_ids_holds(&a->ids, place, id))
@@ -251,6 +277,8 @@ static bool take_record(md_assembler *a, const md_line *line, double now) {
         return add(a, place, line);
     if (place != MD_NOWHERE)
         return take_late(a, place, line);
+    if (a->holds && md_type_is_sent(line->type))
+        return take_held(a, id, line, now);
     if (md_type_is_last(line->type) && line->type != MD_TYPE_PROCTITLE)
         return take_single(a, id, line);
     return add(a, start_event(a, id, now), line);
@@ -279,16 +307,27 @@ bool md_feed(md_assembler *a, const void *data, size_t len, double now) {
     return true;
 }
 
+static double held_until(const md_assembler *a) {
+    return a->flights.at[a->held].came + MD_HOLD_MS / 1000.0;
+}
+
+static double oldest_until(const md_assembler *a) {
+    return a->flights.at[a->flights.oldest].came + MD_TIMEOUT_MS / 1000.0;
+}
+
 void md_expire(md_assembler *a, double now) {
-    double when;
-    while (md_deadline(a, &when) && when <= now)
+    if (a->held != MD_NOWHERE && held_until(a) <= now)
+        complete_held(a);
+    while (a->flights.count && oldest_until(a) <= now)
         complete_expired(a);
 }
 
 bool md_deadline(const md_assembler *a, double *when) {
     if (a->flights.count == 0)
         return false;
-    *when = a->flights.at[a->flights.oldest].came + MD_TIMEOUT_MS / 1000.0;
+    *when = oldest_until(a);
+    if (a->held != MD_NOWHERE && held_until(a) < *when)
+        *when = held_until(a);
     return true;
 }
 
@@ -296,6 +335,7 @@ bool md_close(md_assembler *a) {
     md_span line;
     md_piece piece = md_lines_last(&a->lines, &line);
     bool whole = piece == MD_NO_LINE || take_line(a, piece, line, 0);
+    complete_held(a);
     while (a->flights.count)
         complete(a, a->flights.oldest, true);
     return whole;

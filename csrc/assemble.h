@@ -5,6 +5,9 @@
 // An event is all records with one id (node, time, serial). It is complete
 //   - with its last record: PROCTITLE, EOE, or a type that comes alone (md_type_is_last)
 //   - or, then called incomplete, 2 s after its first record, at a limit, or at the end of input.
+// A program's record (md_type_is_sent) comes alone, but for kernels that count it to the program's sendto(). After
+// md_hold() it is therefore complete with the next record of another event, or MD_HOLD_MS later by the caller's clock.
+//
 // Two clocks measure the 2 s. The stream's own is the newest stamp seen so far, so that a recording gives the same
 // events however it is cut up and whenever it is read; the caller's (`now`) serves a stream that has gone quiet. An
 // event's own stamp is no measure of its age: it tells when the system call began, which may be hours ago (accept,
@@ -29,6 +32,10 @@
 
 // auditd's own end_of_event_timeout.
 #define MD_TIMEOUT_MS 2000
+
+// The kernel queues both records within the same system call. What is in between is the time until the second has been
+// read, too; it is what a program's record that ends a batch waits for.
+#define MD_HOLD_MS 5
 
 // execve of a 2 MB argument list with blanks in it is 4 MB of hex; 6 MB arguments (the kernel's most with the default
 // stack limit of 8 MB is a quarter of it, with a raised one 6 MB) are 12.
@@ -61,13 +68,14 @@ typedef struct md_assembler md_assembler;
 
 // `seed`: anything that a hostile input can't know. NULL: no memory, or a size of 0 or beyond its maximum.
 md_assembler *md_assembler_new(uint32_t in_flight, uint32_t closed, md_keep keep, uint64_t seed);
+void md_hold(md_assembler *a);
 void md_assembler_free(md_assembler *a); // with all that it still holds; NULL is allowed
 
 // Takes all of `data`; what it completed is then to be had from md_next(). False: out of memory, and an unknown part
 // of the data has been lost; the assembler remains usable.
 bool md_feed(md_assembler *a, const void *data, size_t len, double now);
 
-// Completes what has been in flight for MD_TIMEOUT_MS of the caller's clock.
+// Completes what has been in flight for MD_TIMEOUT_MS, and what has been held for MD_HOLD_MS, of the caller's clock.
 void md_expire(md_assembler *a, double now);
 
 // When md_expire() will have something to do; false if nothing is in flight.

@@ -62,6 +62,10 @@ bool md_type_is_last(int number) {
            (number > MD_TYPE_LOGIN && number < MD_TYPE_SYSCALL) || number == MD_TYPE_KERNEL || number >= 2100;
 }
 
+bool md_type_is_sent(int number) {
+    return number == 1005 || (number >= 1100 && number < 1200) || number >= 2100;
+}
+
 bool md_type_is_kernel(int number) {
     return number == MD_TYPE_LOGIN || (number >= MD_TYPE_SYSCALL && number < 2100);
 }

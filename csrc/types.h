@@ -51,6 +51,10 @@ static inline uint64_t md_type_bit(int number) {
 // A record of this type is the last of its event, or its only one.
 bool md_type_is_last(int number);
 
+// Sent to the kernel by a program, by sendto(): on kernels that count its record to that call (Ubuntu's), and where
+// sendto is audited, SYSCALL and its like follow under the same id.
+bool md_type_is_sent(int number);
+
 // Written by the kernel, body and all: untrusted text in it is hex or quoted, and auditd's names after it are genuine.
 bool md_type_is_kernel(int number);
 

@@ -69,6 +69,8 @@ install:
 	install -d -m 755 $(DESTDIR)/usr/share/audisp-maldito/rules
 	install -m 644 $(RULES) $(DESTDIR)/usr/share/audisp-maldito/rules/
 	install -m 644 audisp_maldito/data/event.schema.json $(DESTDIR)/usr/share/audisp-maldito/
+	install -D -m 644 packaging/apparmor/usr.sbin.audisp-maldito \
+		$(DESTDIR)/usr/share/audisp-maldito/apparmor/usr.sbin.audisp-maldito
 	for page in $(PAGES); do install -D -m 644 $(BUILT)/$$page $(DESTDIR)/usr/share/man/man$${page##*.}/$$page || exit; done
 	install -d -m 755 $(DESTDIR)$(DOCDIR)
 	install -m 644 README.md docs/*.md $(DESTDIR)$(DOCDIR)/

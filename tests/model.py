@@ -154,6 +154,10 @@ def is_last(number: Optional[int]) -> bool:
     return number in (1005, 1320, 1327, 2000) or 1007 <= number <= 1299 or number >= 2100
 
 
+def is_sent(number: Optional[int]) -> bool:
+    return number is not None and (number == 1005 or 1100 <= number < 1200 or number >= 2100)
+
+
 def bit(line: Line) -> int:
     """Types are told apart by the low bits of their numbers only."""
     return (-1 if line.number is None else line.number) % 64
@@ -199,8 +203,11 @@ class Flight:
 
 
 class Model:
-    def __init__(self, *, in_flight: int = 4096, closed: int = 16384, keep: str = "all") -> None:
-        self.in_flight, self.closed_max, self.keep = in_flight, closed, keep
+    def __init__(
+        self, *, in_flight: int = 4096, closed: int = 16384, keep: str = "all", hold: bool = False
+    ) -> None:
+        self.in_flight, self.closed_max, self.keep, self.hold = in_flight, closed, keep, hold
+        self.held: Optional[tuple[object, ...]] = None
         self.partial = b""
         self.clock = 0
         self.flying: dict[tuple[object, ...], Flight] = {}
@@ -217,6 +224,8 @@ class Model:
         return self._completed()
 
     def expire(self, now: float) -> list[Told]:
+        if self.held and self.flying[self.held].now + 0.005 <= now:
+            self._complete(self.held, False)
         while self.flying and next(iter(self.flying.values())).now + 2 <= now:
             self._expired()
         return self._completed()
@@ -225,6 +234,8 @@ class Model:
         if self.partial:
             self._line(self.partial, 0)
         self.partial = b""
+        if self.held:
+            self._complete(self.held, False)
         while self.flying:
             self._complete(next(iter(self.flying)), True)
         return self._completed()
@@ -261,6 +272,9 @@ class Model:
         self._record(line, now)
 
     def _record(self, line: Line, now: float) -> None:
+        if self.held and self.held != (line.node, line.time_ms, line.serial):
+            self._complete(self.held, False)
+        self.held = None
         self.clock = max(self.clock, line.time_ms)
         while self.flying and next(iter(self.flying.values())).clock + 2000 <= self.clock:
             self._expired()
@@ -276,11 +290,13 @@ class Model:
 
     def _add(self, key: tuple[object, ...], line: Line, now: float) -> None:
         is_new = key not in self.flying
-        single = is_new and is_last(line.number) and line.type != "PROCTITLE"
+        held = self.hold and is_sent(line.number)
+        single = is_new and is_last(line.number) and line.type != "PROCTITLE" and not held
         if is_new:
             if len(self.flying) == self.in_flight and not single:
                 self._limit(next(iter(self.flying)))
             self.flying[key] = Flight(self.clock, now)
+            self.held = key if held else None
             self.count["events_started"] += 1
         flight = self.flying[key]
         if len(flight.lines) == EVENT_RECORDS or flight.bytes + len(line.text) > EVENT_BYTES:
@@ -294,7 +310,7 @@ class Model:
         if line.type == "LOGIN" and self.keep == "watched" and (ses := session_of(line)) is not None:
             self.watched.add(ses)
         self._decide(flight, line)
-        if is_last(line.number):
+        if is_last(line.number) and not held:
             self._complete(key, False)
 
     def _late(self, key: tuple[object, ...], line: Line) -> None:
@@ -340,6 +356,7 @@ class Model:
 
     def _complete(self, key: tuple[object, ...], incomplete: bool) -> None:
         flight = self.flying.pop(key)
+        self.held = None if key == self.held else self.held
         session, _ = flight.session()
         self.closed[key] = ({bit(line) for line in flight.lines}, session)
         if len(self.closed) > self.closed_max:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import time
+from typing import Optional
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audisp_maldito import acceptances as module
-from audisp_maldito.acceptances import REMEMBER, Acceptances, Sign
+from audisp_maldito.acceptances import REMEMBER, SAME_PID, Acceptances, Sign
 from audisp_maldito.session import Session
 
 from .sessions import entry, login
@@ -127,3 +132,45 @@ def test_rivals() -> None:
     bob.taken = True
     assert store.rivals(alice) == []
     assert store.rivals(far) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([None, ("192.0.2.7", "5"), ("192.0.2.8", "6")]))))
+def test_the_first_sign_after_it_ends_an_acceptance(said: list[tuple[int, Optional[tuple[str, str]]]]) -> None:
+    """Whichever are read before it and which after."""
+    ends = [time for time, connection in said if time > 4 and connection != ("192.0.2.7", "5")]
+    for before in range(len(said) + 1):
+        store = Acceptances()
+        for index in range(len(said) + 1):
+            if index == before:
+                acceptance = store.add(entry(71, 4e-6), login(), 0.0, None)
+            if index < len(said):
+                store.ended(71, Sign(*said[index]), 0.0)
+        assert acceptance is not None
+        assert acceptance.ended_us == min(ends, default=None)
+    store.ended(1, Sign(0), REMEMBER)
+    assert list(store._signs_of) == [1]
+
+
+def test_one_pid_is_bounded() -> None:
+    """It comes round in a second at best; the oldest of more are handed out to be told."""
+    store = Acceptances()
+    added = [store.add(entry(71, 1000 + n), login(str(n)), 0.0, None) for n in range(SAME_PID + 2)]
+    assert store.outdated(0.0) == added[:2]
+    assert len(store) == SAME_PID
+    assert store.outdated(0.0) == []
+
+
+def test_time_is_in_proportion() -> None:
+    """However much one pid has said: a log of one process's may be as long as it likes."""
+
+    def seconds(count: int) -> float:
+        store = Acceptances()
+        started = time.perf_counter()
+        for n in range(count):
+            store.ended(71, Sign(2 * n), 0.0)
+            store.add(entry(71, (2 * n + 1) / 1e6), login(str(n)), 0.0, None)
+            store.outdated(0.0)
+        return time.perf_counter() - started
+
+    small, large = min(seconds(500) for _ in range(3)), min(seconds(4000) for _ in range(3))
+    assert large < 8 * 4 * small + 0.01

@@ -362,3 +362,37 @@ def test_a_ring_of_millions() -> None:
     lines = b"".join(line("USER_END", serial) for serial in range(50_000))
     assert len(assembler.feed(lines, 0.0)) == 50_000
     assert assembler.feed(lines, 0.0) == []
+
+
+def test_hold_waits_for_the_next_record() -> None:
+    """A program's record may be one of several; the next one tells, or 5 ms of silence."""
+    assembler = Assembler(hold=True)
+    assert assembler.feed(line("USER_CMD", 1, "ses=5"), 100.0) == []
+    assert assembler.deadline() == pytest.approx(100.005)
+    (event,) = assembler.feed(line("SYSCALL", 1, "ses=5") + line("PROCTITLE", 1), 100.0)
+    assert (types(event), event.incomplete) == (["USER_CMD", "SYSCALL", "PROCTITLE"], False)
+
+    assert ids(assembler.feed(line("USER_CMD", 2) + line("DAEMON_END", 3), 100.0)) == [2, 3]
+    assert assembler.feed(line("USER_CMD", 4), 100.0) == []
+    assert assembler.expire(100.004) == []
+    (event,) = assembler.expire(100.005)
+    assert (event.serial, event.incomplete) == (4, False)
+    assert assembler.deadline() is None
+
+    assembler.feed(line("USER_CMD", 5), 100.0)
+    assert [(event.serial, event.incomplete) for event in assembler.close()] == [(5, False)]
+
+
+def test_hold_keeps_the_order() -> None:
+    """What was written first is told first."""
+    assembler = Assembler(hold=True)
+    first = line("USER_CMD", 1) + line("SYSCALL", 2) + line("PROCTITLE", 2) + line("USER_END", 3) + line("USER_END", 4)
+    assert ids(assembler.feed(first, 0.0) + assembler.close()) == [1, 2, 3, 4]
+
+
+def test_hold_waits_on_with_the_call() -> None:
+    """Once the SYSCALL is there, it is an event like others."""
+    assembler = Assembler(hold=True)
+    assembler.feed(line("USER_CMD", 1) + line("SYSCALL", 1) + line("SYSCALL", 2), 100.0)
+    assert assembler.expire(100.005) == []
+    assert ids(assembler.feed(line("EOE", 1), 100.1)) == [1]

@@ -287,7 +287,9 @@ def test_what_undoes_an_acceptance_is_told_at_once_and_says_which() -> None:
 def test_only_soon_after_it() -> None:
     """Later the pid is another process's, or the line another's affair."""
     log = Log().say(ACCEPTED).wait(31).say(NOT_OPENED)
-    assert log.end() == [(NOT_OPENED, 0, "PAM: pam_open_session(): Cannot make/remove an entry for the specified session")]
+    assert log.end() == [
+        (NOT_OPENED, 0, "PAM: pam_open_session(): Cannot make/remove an entry for the specified session")
+    ]
     assert log.told[0].after is None
 
 
@@ -296,3 +298,13 @@ def test_after_an_acceptance_a_pid_begins_anew() -> None:
     log = Log().say(ACCEPTED, FAILED, INVALID_CERTIFICATE, CLOSED)
     assert [(text, tries) for text, tries, _ in log.end()] == [(FAILED, 1), (INVALID_CERTIFICATE, 0)]
     assert [f.after for f in log.told] == [None, None]
+
+
+def test_logins_that_last_are_not_remembered_for_ever() -> None:
+    """Most say nothing more. A later line of their pid is another connection's either way."""
+    accepted = "Accepted password for bob from 192.0.2.7 port 5022 ssh2"
+    log = Log().say(accepted, pid=7).say("Invalid user eve from 192.0.2.8 port 9", pid=8)
+    log.now += PATIENCE
+    log.say(accepted, pid=9).say(FAILED)
+    assert log.attempts.stats()["attempts_connections"] == 3
+    assert [text for text, *_ in log.end()] == [FAILED, "Invalid user eve from 192.0.2.8 port 9"]

@@ -233,6 +233,35 @@ def test_replay_sshd_log_and_journal() -> None:
     assert "--sshd-log" in said(process)
 
 
+def test_equal_lines_of_an_sshd_log_are_different_events(tmp_path: Path) -> None:
+    """Without time only their place tells them apart; replayed again they are the same."""
+    log = tmp_path / "sshd.log"
+    lines = (
+        "Failed password for bob from 192.0.2.7 port 5 ssh2",
+        "Accepted password for bob from 192.0.2.7 port 5 ssh2",
+    )
+    log.write_text("".join(f"7 {line}\n" for line in lines * 2))
+    written = [maldito("replay", "--sshd-log", log, "--sshd-log", log).stdout for _ in range(2)]
+    found = documents.read_all(written[0].splitlines())
+
+    assert written[0] == written[1]
+    assert len({document["metadata"]["extra"]["eventId"] for document in found}) == 8
+
+
+@pytest.mark.parametrize(("stamp", "shown"), [("", ".000"), (".5", ".500"), (".0412", ".041")])
+def test_the_example_shows_milliseconds(stamp: str, shown: str) -> None:
+    """The documents' times have no zeros at their end; a table has."""
+    program = ROOT / "examples" / "two-people" / "show.py"
+    document = {
+        "type": "UserLogout", "loggedAt": f"2026-11-20T10:00:00{stamp}Z", "outcome": "succeeded", "metadata": {},
+        "subjects": {"userID": "alice", "loggedAs": "core"},
+    }  # fmt: skip
+    process = subprocess.run(
+        [sys.executable, program], input=json.dumps(document).encode(), capture_output=True, check=True
+    )
+    assert process.stdout.decode().startswith(f"10:00:00{shown} alice as core")
+
+
 def test_replay_reads_nothing_of_this_host() -> None:
     """A recording says the same wherever it is replayed: no file of /etc, /proc, /run or /var is opened."""
     program = """

@@ -64,7 +64,7 @@ def test_off_is_off_though_yaml_reads_it_as_false() -> None:
         ("sesions: ssh\n", "c.yaml:1: unknown key 'sesions'; did you mean 'sessions'?"),
         (
             "zzz: 1\n",
-            "c.yaml:1: unknown key 'zzz'; the keys are audit_identity, host, identities, max_document_bytes, output,",
+            "c.yaml:1: unknown key 'zzz'; the keys are audit_identity, auditd_conf, host, identities, max_document_bytes, output,",
         ),
         ("1: 2\n", "c.yaml:1: unknown key '1'; the keys are"),
         ("host: a\n\nhost: b\n", "c.yaml:3: 'host' is set twice"),
@@ -88,9 +88,17 @@ def test_off_is_off_though_yaml_reads_it_as_false() -> None:
         ("a list\n", "c.yaml: must be a list of 'key: value' lines"),
         ("- host\n", "c.yaml: must be a list of 'key: value' lines"),
         ("host: [\n", "c.yaml:2: "),
-        ("host: !!python/object:os.system x\n", "c.yaml:1: could not determine a constructor"),
+        ("host: !!python/object:os.system x\n", "c.yaml:1: the tag"),
+        ("host: !!timestamp foo\n", "c.yaml:1: the tag"),
+        ("sessions: all\nhost: !!float x\n", "c.yaml:2: the tag"),
+        ("output: /a\nhost: 2001-13-45\n", "c.yaml:2: not YAML: month must be in 1..12"),
+        ("sshd_paths: &x [*x]\n", "c.yaml:1: an alias"),
+        ("sshd_paths: []\n", "c.yaml:1: 'sshd_paths' must not be empty"),
+        ("sshd_units: []\n", "c.yaml:1: 'sshd_units' must not be empty"),
         ("\x00\x01\x02", "c.yaml: not YAML: "),
-        pytest.param("host: " + "[" * 3000, "c.yaml", id="deep"),
+        pytest.param("host: " + "[" * 3000, "c.yaml:1: more than 8 levels", id="deep"),
+        pytest.param("[" * 60_000, "c.yaml:1: more than 8 levels", id="deeper-than-libyaml-lives"),
+        pytest.param("? " * 30_000, "c.yaml:1: more than 8 levels", id="deep-keys"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_line(text: str, message: str) -> None:

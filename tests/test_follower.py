@@ -12,8 +12,10 @@ from typing import Callable
 import pytest
 
 from audisp_maldito import follower
+from audisp_maldito import imitations as imitations_module
 from audisp_maldito.diagnostics import Log
-from audisp_maldito.follower import Follower, Found, Imitated, ReadToEnd
+from audisp_maldito.follower import Follower, Found, ReadToEnd
+from audisp_maldito.imitations import Imitated
 from audisp_maldito.model import SshdEntry
 
 from .journalfile import BOOT, SSHD, Journal
@@ -196,8 +198,8 @@ def test_imitations_are_counted_by_whom(live: Journal, follow: Callable[[], Read
 def test_a_flood_of_imitations_is_counted_in_part(
     live: Journal, follow: Callable[[], Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "IMITATIONS_LOOKED_AT", 5)
-    monkeypatch.setattr(follower, "IMITATIONS_SECONDS", 0.05)
+    monkeypatch.setattr(imitations_module, "LOOKED_AT", 5)
+    monkeypatch.setattr(follower, "SIDE_SECONDS", 0.05)
     reader = follow()
     for uid in range(1000, 1200):
         live.write({**FAKE, "_UID": uid})

@@ -76,6 +76,8 @@ def test_an_empty_file_names_nobody(text: str) -> None:
         (f"keys:\n  {ALICE}: {'x' * 300}\n", "at most 256 characters"),
         ("keys:\n\tx: y\n", "i.yaml:2: "),
         ("\0", "not YAML"),
+        ("keys: !!timestamp foo\n", "i.yaml:1: the tag"),
+        pytest.param("[" * 60_000, "i.yaml:1: 'name: value' lines", id="deeper-than-libyaml-lives"),
     ],
 )
 def test_one_mistake_refuses_the_file_and_is_said_with_its_line(text: str, said: str) -> None:

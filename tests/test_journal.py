@@ -158,6 +158,15 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: Any) -> None:
         journal.recorded([str(path)])
 
 
+@pytest.mark.parametrize("content", [None, b"LPKSHHRH" + b"\xff" * 10_000])
+def test_a_directory_without_a_readable_journal_is_named(tmp_path: Path, content: Any) -> None:
+    """libsystemd opens it all the same, and has no entries."""
+    if content is not None:
+        (tmp_path / "x.journal").write_bytes(content)
+    with pytest.raises(InputError, match="no readable journal in it"):
+        journal.recorded([str(tmp_path)])
+
+
 WEIGH = """
 import resource, sys
 from audisp_maldito import journal

@@ -82,13 +82,15 @@ steps = st.lists(
         colliding,
         mutations,
         st.binary(max_size=30),
-        st.builds(Expire, st.sampled_from((0.0, 0.7, 2.0))),
+        st.builds(Expire, st.sampled_from((0.0, 0.003, 0.7, 2.0))),
         st.builds(Watch, st.integers(0, 2)),
         st.builds(Forget, st.integers(0, 2)),
     ),
     max_size=40,
 )
-sizes = st.fixed_dictionaries({"in_flight": st.integers(1, 4), "closed": st.integers(1, 6)})
+sizes = st.fixed_dictionaries(
+    {"in_flight": st.integers(1, 4), "closed": st.integers(1, 6), "hold": st.booleans()}
+)
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:

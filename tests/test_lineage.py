@@ -218,6 +218,21 @@ def test_sessions_are_bounded_together() -> None:
     assert lineages.place(sessions[9], child).detached
 
 
+def test_session_that_is_over_is_kept_only_for_who_has_left_it() -> None:
+    lineages, told = Lineages(kept=20), Told()
+    plain, left = Session(1, LOGIN, None), Session(2, LOGIN, None)
+    for session, ppid in ((plain, MONITOR), (left, 1)):
+        session.pid = MONITOR
+        lineages.place(session, told.made(records.execute("STAMP", 90, 5, ["x"], ppid=ppid)))
+        session.ended = True
+        lineages.ended(session)
+    assert list(lineages._lineages) == [left]
+    assert lineages._kept == 2
+    lineages.place(plain, told.made(records.user("STAMP", "CRED_DISP", MONITOR, 5)))
+    assert list(lineages._lineages) == [left]
+    assert lineages.place(plain, told.made(records.execute("STAMP", 91, 5, ["x"], ppid=90))).detached
+
+
 def test_time_is_in_proportion() -> None:
     """However many processes and open sudos there are."""
 

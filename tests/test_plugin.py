@@ -113,6 +113,7 @@ class Host:
             "output": str(self.output),
             "state_dir": str(self.directory / "state"),
             "trusted_cas": [],
+            "auditd_conf": str(self.directory / "auditd.conf"),
             **settings,
         }
         path = self.directory / "config.yaml"
@@ -318,8 +319,25 @@ def test_a_login_just_before_the_start_names_a_session_just_after(host: Host) ->
     journal.close()
 
 
-def test_at_the_end_of_stdin_the_journals_last_entries_are_read(host: Host) -> None:
+def test_what_is_held_at_the_end_of_stdin_goes_out_named_at_the_next_start(host: Host) -> None:
     host.configure(trusted_cas=[CA])
+    journal = Journal(host.directory / "journal")
+    plugin = host.start()
+    host.tell(plugin, 1)
+    journal.write({**SSHD, "_SYSTEMD_UNIT": "ssh.service", "_BOOT_ID": BOOT_ID, "MESSAGE": ACCEPTED})
+    journal.settle(ACCEPTED)
+    plugin.stdin.sendall(login(2, pid=4711, ses=7))
+    plugin.end()
+    assert len(host.written()) == 1
+    plugin = host.start()
+    until(lambda: len(host.written()) == 3, "the login and its LOGIN")
+    plugin.end()
+    assert [one["subjects"]["userID"] for one in host.written()][1:] == ["alice@example.org"] * 2
+    journal.close()
+
+
+def test_without_a_place_for_state_everything_is_told_at_the_end_of_stdin(host: Host) -> None:
+    host.configure(trusted_cas=[CA], state_dir=str(host.directory / "syslog"))
     journal = Journal(host.directory / "journal")
     plugin = host.start()
     host.tell(plugin, 1)
@@ -339,6 +357,7 @@ def test_imitations_of_sshd_name_nobody_and_are_said(host: Host) -> None:
     journal.write(fake)
     plugin.stdin.sendall(login(1, pid=4711, ses=7))
     until(lambda: host.said("uid 1000"), "the notice")
+    until(host.written, "the nameless login")
     plugin.end()
     assert {one["subjects"]["userID"] for one in host.written()} == {"unknown"}
     journal.close()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
@@ -10,7 +11,7 @@ from typing import Any, Optional
 import pytest
 
 from audisp_maldito.model import Boot, SshdEntry
-from audisp_maldito.replay import Replay, chunks
+from audisp_maldito.replay import Replay, _Boots, chunks
 from audisp_maldito.trust import Policy
 
 from . import documents, records
@@ -191,6 +192,21 @@ def test_an_event_in_flight_when_auditd_restarts_is_no_reboot() -> None:
     """Its serial is lower than those before the restart, and so is its stamp."""
     events = [login(1000, 7), execute(1001, 9), daemon_start(1002, 4711), execute(1000.9, 8), execute(1003, 10)]
     assert {"alice"} == {who for _, who, _ in told(replayed(events, [accepted(71, "alice", 999.9)]))}
+
+
+def test_many_boots_cost_little_each() -> None:
+    """An event's boot is looked up, not looked for."""
+
+    def seconds(count: int) -> float:
+        boots = _Boots([Boot(number * 1000, str(number)) for number in range(count)])
+        started = time.perf_counter()
+        ranks = [boots.of_entry(entry(7, 0, boot_id=str(count - 1))) for _ in range(2000)]
+        found = [boots._by_time(1000 * count - 1000 + n) for n in range(-1, 2000)]
+        assert (set(ranks), found[:2]) == ({(count - 1, 0)}, [count - 2, count - 1])
+        return time.perf_counter() - started
+
+    few, many = min(seconds(10) for _ in range(3)), min(seconds(2000) for _ in range(3))
+    assert many < 5 * few + 0.01
 
 
 def test_untimed_lines_wait_for_a_login_of_any_time() -> None:

@@ -126,6 +126,21 @@ def test_a_rotated_file_is_left_for_a_new_one(open_sink: Open, file: Path, impat
     assert rotated.read_bytes() == b"one\n"
 
 
+def test_a_batch_after_a_rename_is_in_the_new_file(open_sink: Open, file: Path) -> None:
+    sink = open_sink(file)
+    for number in range(10):
+        sink.put([b"%d" % number])
+        holds(file, b"%d\n" % number)
+        file.rename(file.with_suffix(f".{number}"))
+
+
+def test_all_directories_that_lead_there_are_made(open_sink: Open, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a" / "b" / "events.jsonl"
+    open_sink(path).put([b"one"])
+    holds(path, b"one\n")
+    assert {stat.S_IMODE(directory.stat().st_mode) for directory in path.parents[:3]} == {0o750}
+
+
 def test_hup_looks_at_once_where_the_path_leads(open_sink: Open, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinks, "LOOK_SECONDS", 1e9)
     sink = open_sink(file)

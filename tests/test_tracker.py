@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from audisp_maldito import held
 from audisp_maldito import tracker as module
-from audisp_maldito.session import ActionTold, IdentityTold, LoginMissing, LoginTold, Told
+from audisp_maldito.session import ActionTold, Candidates, IdentityTold, LoginMissing, LoginTold, Told
+from audisp_maldito.sessions import CANDIDATES
 from audisp_maldito.tracker import Tracker
 from audisp_maldito.trust import Policy
 
@@ -83,6 +86,69 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracker.stats()["sessions"] == 10
     assert tracker.stats()["sessions_evicted"] == 19
     assert tracker.is_ssh(1)
+
+
+def test_those_alive_are_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quiet one is: whoever logs in and out, or has a crontab, does not take its name. Then heirs go, then they."""
+    monkeypatch.setattr(module, "SESSIONS", 30)
+    tracker = Tracker(Policy())
+    bound(tracker, 1, 71)
+    tracker.done(opening(2, 72, exe="/usr/bin/su", old_ses=1), 1002.0)
+    for ses in range(10, 60):
+        bound(tracker, ses, 100 + ses)
+        tracker.done(action(ses, kind="USER_END", pid=100 + ses), 1002.0)
+        tracker.done(opening(100 + ses, 300 + ses, exe=CRON), 1002.0)
+    assert [tracker.is_ssh(ses) for ses in (1, 2, 10)] == [True, True, False]
+    assert tracker.stats()["sessions_evicted_alive"] == 0
+
+    for ses in range(200, 229):
+        bound(tracker, ses, 300 + ses)
+    assert [tracker.is_ssh(ses) for ses in (1, 2, 200)] == [True, False, True]
+    bound(tracker, 300, 900)
+    assert not tracker.is_ssh(1)
+    assert tracker.stats()["sessions_evicted_alive"] == 1
+
+
+def test_candidates_are_those_logged_in_now() -> None:
+    """Kept from action to action, counted anew with each login, name and logout, and never more than are of use."""
+    tracker = Tracker(Policy(trusted_cas=None))
+
+    def candidates() -> Candidates:
+        told = tracker.done(action(9), 1002.0)
+        assert isinstance(told[-1], ActionTold)
+        return told[-1].candidates
+
+    assert candidates() == Candidates()
+    for number in range(CANDIDATES + 1):
+        tracker.accepted(entry(100 + number), login(f"person {number:02d}"), 1000.0)
+        tracker.done(opening(100 + number, 100 + number), 1000.0)
+        tracker.journal_read(1001.0, 1001.0)
+        assert candidates() == (tuple(f"person {n:02d}" for n in range(number + 1))[:CANDIDATES], number >= CANDIDATES)
+    tracker.done(action(100, kind="USER_END", pid=100), 1002.0)
+    assert candidates() == (tuple(f"person {n:02d}" for n in range(1, CANDIDATES + 1)), False)
+
+
+def test_a_session_costs_little_once_it_is_over() -> None:
+    """Its acceptance cannot be contradicted any more, its processes say no more than that it is over."""
+    tracker = Tracker(Policy(trusted_cas=None))
+    cost = []
+    tracemalloc.start()
+    for ses in range(3000):
+        now = 1000.0 + ses
+        line = login(f"person {ses} with a key id of some length", source=f"192.0.2.{ses}", port=f"5{ses}")
+        tracker.accepted(entry(ses, now, message=line.text), line, now)
+        tracker.done(opening(ses, ses, now), now)
+        tracker.done(action(ses, now), now)
+        tracker.journal_read(now + 1, now + 1)
+        tracker.done(action(ses, now, kind="USER_END", pid=ses), now)
+        cost.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+
+    assert (cost[-1] - cost[1000]) / 2000 < 2200
+    (told,) = tracker.done(action(7, 5000.0), 5000.0)
+    assert isinstance(told, ActionTold) and told.session.acceptance is not None
+    assert (told.session.acceptance.login.source, told.detached) == ("192.0.2.7", True)
+    assert told.session.acceptance.who.person == "person 7 with a key id of some length"
 
 
 def test_undecided_sessions_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,12 @@ import sys
 SHOWN = ("executed", "opened-file", "ran-command", "connected-to", "started-session")
 
 
+def _time(stamp: str) -> str:
+    """Milliseconds; the documents' times have no zeros at their end, and no fraction at all if there is none."""
+    whole, _, fraction = stamp.rstrip("Z").partition(".")
+    return f"{whole[11:]}.{fraction[:3]:0<3}"
+
+
 def line(document: dict) -> str:
     subjects, extra = document["subjects"], document["metadata"].get("extra", {})
     who = f"{subjects['userID']} as {subjects['loggedAs']}"
@@ -18,7 +24,7 @@ def line(document: dict) -> str:
     if document["type"] == "UserLogin":
         target = f"from {document['source']['value']}, {document.get('data', {}).get('Method', '')}"
     failed = "" if document["outcome"] == "succeeded" else f"  FAILED {extra.get('errno', '')}"
-    return f"{document['loggedAt'][11:23]:<12} {who:<28} {what:<16} {target}{failed}"
+    return f"{_time(document['loggedAt'])} {who:<28} {what:<16} {target}{failed}"
 
 
 def main() -> None:

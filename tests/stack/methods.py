@@ -5,7 +5,7 @@ A method is done by real clients against a real sshd with the settings it needs,
 documents must be is known only by whom they name. `table` puts what came into words, docs/methods.md shows it.
 
     /usr/bin/python3 -m tests.stack.methods perform DIRECTORY    do all of them here, and write down which pids were theirs
-    /usr/bin/python3 -m tests.stack.methods table STEPS DOCUMENTS    the table of a replay of what was recorded meanwhile
+    /usr/bin/python3 -m tests.stack.methods table DIRECTORY      the table of a replay of what was recorded meanwhile
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 from .accounts import Account, Accounts
+from .daemon import run
 from .keys import Authority, Identity, plain
 from .sshd import PROGRAM, Sshd
 from .waiting import until
@@ -299,26 +300,14 @@ def reason(document: Document) -> str:
     return why
 
 
-def main() -> None:
-    """Here: a machine that is there for it, with a journald and an auditd of its own."""
-    from .daemon import run
-
-    def cursor() -> str:
-        run(["journalctl", "--sync"])
-        return run(["journalctl", "-q", "-n", "0", "--show-cursor"]).stdout.decode().partition("-- cursor: ")[2].strip()
-
-    def entries(since: str) -> list[dict[str, Any]]:
-        run(["journalctl", "--sync"])
-        lines = run(["journalctl", "-q", "-o", "json", "--after-cursor", since]).stdout.splitlines()
-        return [json.loads(line) for line in lines]
-
-    directory = Path(sys.argv[2])
+def perform_here(directory: Path) -> None:
+    """On a machine that is there for it, with a journald and an auditd of its own."""
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     accounts = Accounts(["maldito-core", "maldito-other"], directory / "accounts")
     core, other = accounts.create().values()
     stage = Stage(directory, core, other, Authority(directory, "company-ca"))
     try:
-        steps = [step._asdict() for step in perform(stage, cursor, entries)]
+        steps = [step._asdict() for step in perform(stage, _cursor, _entries)]
         told = {"steps": steps, "ca": stage.authority.fingerprint, "bob": stage.bob.fingerprint}
         (directory / "steps.json").write_text(json.dumps(told))
     finally:
@@ -326,5 +315,41 @@ def main() -> None:
         accounts.remove()
 
 
+def _cursor() -> str:
+    run(["journalctl", "--sync"])
+    return run(["journalctl", "-q", "-n", "0", "--show-cursor"]).stdout.decode().partition("-- cursor: ")[2].strip()
+
+
+def _entries(since: str) -> list[dict[str, Any]]:
+    run(["journalctl", "--sync"])
+    lines = run(["journalctl", "-q", "-o", "json", "--after-cursor", since]).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def replayed(directory: Path) -> int:
+    """The table of what a replay makes of a recording: steps.json, journal.json, audit.log."""
+    recorded = json.loads((directory / "steps.json").read_text())
+    (directory / "identities.yaml").write_text(f"keys:\n  {recorded['bob']}: {BOB}\n")
+    (directory / "config.yaml").write_text('sshd_units: ["*.service"]\n')
+    command = [sys.executable, "-m", "audisp_maldito", "replay", "--trusted-ca", recorded["ca"]]
+    for option in ("audit=audit.log", "journal=journal.json", "config=config.yaml", "identities=identities.yaml"):
+        name, _, file = option.partition("=")
+        command += [f"--{name}", str(directory / file)]
+    documents = [json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()]
+    steps = {step["name"]: Step(**step) for step in recorded["steps"]}
+    rows, wrong = [], 0
+    for method in METHODS:
+        told = of_step(steps[method.name], documents)
+        rows.append(row(method, told))
+        for complaint in complaints(method, told):
+            wrong += 1
+            print(f"{method.name}: {complaint}", file=sys.stderr)
+    print(table(rows), end="")
+    return 1 if wrong else 0
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "perform":
+        perform_here(Path(sys.argv[2]))
+    else:
+        sys.exit(replayed(Path(sys.argv[2])))

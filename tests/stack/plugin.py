@@ -42,6 +42,7 @@ class Plugin:
             "output": str(self.output),
             "state_dir": str(self.directory / "state"),
             "sshd_config": str(self.rig.sshd.config),
+            "auditd_conf": str(self.rig.auditd.directory / "auditd.conf"),
             **more,
         }
         if BOOTED.is_dir():
