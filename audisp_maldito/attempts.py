@@ -5,11 +5,11 @@ Theory. One attempt leaves up to four lines: the reason ("Invalid user …", "Us
 ("Failed password for …"), and, at the connection's end, "maximum authentication attempts …" and "Connection closed by
 authenticating user …"; which of them depends on LogLevel, method and version. All bear the monitor's pid. So, by pid:
 
-    failed     a failed login, with its number among the connection's and the reasons that wait refused    waits for
-    the next `failed`; becomes a failed login of its own if the connection ends without one closing    a failed login
-    at the connection's end, if nothing else told of one accepted   whatever waits led to a login that worked:
-    dropped, counted. A `refused` within half a minute after it (PAM
-               could not open the session) is a failed login of its own that says which login it came after
+    failed     a failed login, with its number among the connection's and the reasons that wait
+    refused    waits for the next `failed`; becomes a failed login of its own if the connection ends without one
+    closing    a failed login at the connection's end, if nothing else told of one
+    accepted   whatever waits led to a login that worked: dropped, counted. A `refused` within half a minute after it
+               (PAM could not open the session) is a failed login of its own that says which login it undid
     ended, connection, and every line that `ends`: the connection is over (or begins), nothing more
 
 A connection is over with a line that says so, with a line of the same pid that names another user, address or port,

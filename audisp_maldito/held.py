@@ -35,5 +35,5 @@ class Held:
         end = ids.index(before) if before in ids else len(ids)
         held, holder.held = holder.held[:end], holder.held[end:]
         self.actions -= len(held)
-        self.bytes -= sum(action.size for _, action in held)
+        self.bytes -= sum(action.size + ACTION_BYTES for _, action in held)
         return held

@@ -39,8 +39,8 @@ WRITE_BYTES = 256 * 1024
 
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.0
-"""How often the output's path is followed anew while there is something to write: with each batch, since one lstat costs
-next to nothing beside the write, and whoever has renamed the file may count on its growing no more."""
+"""How often the output's path is followed anew while there is something to write: with each batch, since one lstat is
+a few microseconds beside the write, and who has renamed the file may count on its growing no more."""
 
 LOCK_RETRY_SECONDS = 0.05
 """An earlier generation of the plugin is gone within tens of milliseconds."""

@@ -89,7 +89,7 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_those_alive_are_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However quiet one is: whoever logs in and out, or has a crontab, does not take its name. Then heirs go, then they."""
+    """However quiet one is: whoever logs in and out, or has a crontab, does not take its name. Before them go heirs."""
     monkeypatch.setattr(module, "SESSIONS", 30)
     tracker = Tracker(Policy())
     bound(tracker, 1, 71)

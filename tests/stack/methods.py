@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from .sshd import PROGRAM, Sshd
 from .waiting import until
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
+DOCS = Path(__file__).parents[2] / "docs" / "methods.md"
 PAM = Path("/etc/pam.d")
 SERVICE = "maldito-refusing"
 REFUSING = """\
@@ -287,6 +289,14 @@ def table(rows: list[str]) -> str:
     return "\n".join(["| what was done | UserLogin | UserAction |", "|---|---|---|", *rows]) + "\n"
 
 
+def write(seen: str, by: str) -> None:
+    """Put a table into its place in the documentation."""
+    before, begin, rest = DOCS.read_text().partition(f"<!-- table: seen by {by} -->\n")
+    _, end, after = rest.partition("<!-- end -->\n")
+    assert begin and end, f"{DOCS} has no place for the table of {by}"
+    DOCS.write_text(before + begin + seen + end + after)
+
+
 def who(document: Document) -> str:
     person: str = document["subjects"]["userID"]
     return person
@@ -344,7 +354,10 @@ def replayed(directory: Path) -> int:
         for complaint in complaints(method, told):
             wrong += 1
             print(f"{method.name}: {complaint}", file=sys.stderr)
-    print(table(rows), end="")
+    seen = table(rows)
+    print(seen, end="")
+    if os.environ.get("MALDITO_WRITE") == "docs":
+        write(seen, "scripts/methods-in-vm")
     return 1 if wrong else 0
 
 

@@ -7,19 +7,17 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from . import methods
+from .keys import plain
 from .methods import METHODS, Document, Stage, Step
 from .plugin import Plugin
 from .rig import Rig
 from .waiting import until
 
 pytestmark = pytest.mark.stack
-
-DOCS = Path(__file__).parents[2] / "docs" / "methods.md"
 
 
 def reload(plugin: Plugin, rig: Rig, **settings: str) -> None:
@@ -72,9 +70,30 @@ def test_method(method: methods.Method, done: dict[str, tuple[Step, list[Documen
 def test_the_documentation_shows_what_was_seen(done: dict[str, tuple[Step, list[Document]]]) -> None:
     """`MALDITO_WRITE=docs` writes it anew."""
     seen = methods.table([methods.row(method, done[method.name][1]) for method in METHODS])
-    before, begin, rest = DOCS.read_text().partition("<!-- table: seen by tests/stack/test_methods.py -->\n")
-    _, end, after = rest.partition("<!-- end -->\n")
-    assert begin and end
     if os.environ.get("MALDITO_WRITE") == "docs":
-        DOCS.write_text(before + begin + seen + end + after)
-    assert seen in DOCS.read_text()
+        methods.write(seen, "tests/stack/test_methods.py")
+    assert seen in methods.DOCS.read_text()
+
+
+def test_the_identities_file_is_read_anew_when_it_changes(rig: Rig, plugin: Plugin, stage: Stage) -> None:
+    """Without a HUP; a broken one leaves the last good one in force."""
+    key = plain(stage.directory, "carol-key")
+    rig.core.authorize(key.key.line())
+    listed = stage.directory / "listed.yaml"
+    listed.write_text("keys:\n")
+    listed.chmod(0o600)
+    reload(plugin, rig, identities=str(listed))
+
+    for text, said, person in (
+        (f"keys:\n  {key.fingerprint}: carol@example.org\n", "1 entries read", "carol@example.org"),
+        (f"keys:\n  {key.fingerprint}: [", "the last good one stays in force", "carol@example.org"),
+    ):
+        since = rig.journald.cursor()
+        listed.write_text(text)
+        until(lambda: rig.auditd.settle() or any(said in line for line in plugin.said(since)), "the file to be read")
+        assert rig.visit(key).status == 0
+        pid = next(e["_PID"] for e in rig.journald.entries(since) if str(e.get("MESSAGE")).startswith("Accepted "))
+        until(lambda: [d for d in plugin.logins() if d["subjects"]["pid"] == pid], "the login")
+        (login,) = [d for d in plugin.logins() if d["subjects"]["pid"] == pid]
+        assert (login["subjects"]["userID"], login["data"]["IdentitySource"]) == (person, "identities")
+    reload(plugin, rig)
