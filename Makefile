@@ -24,7 +24,7 @@ CYTHON := $(wildcard audisp_maldito/*.pyx audisp_maldito/*.pxd)
 FOR_DEB := $(FOR_BUILD) debhelper dh-python go-md2man fakeroot lintian git
 FOR_RPM := $(FOR_BUILD) rpm rpmlint python3-pip python3-wheel go-md2man checkpolicy selinux-policy-dev git
 SCRIPTS := .ci/run .ci/packages packaging/reload.sh packaging/deb/build packaging/deb/chroot packaging/rpm/build \
-	tests/vm/image tests/vm/guest tests/vm/all $(wildcard tests/vm/guests/*.sh)
+	tests/vm/image tests/vm/guest tests/vm/all tests/vm/methods $(wildcard tests/vm/guests/*.sh)
 
 build:
 	@.ci/packages $(FOR_BUILD)
@@ -64,6 +64,7 @@ check: build
 	PATH=$(VENV)/bin:$(PATH) cython-lint $(CYTHON)
 	clang-format --dry-run -Werror $(C_FILES)
 	shellcheck $(SCRIPTS)
+	$(PYTHON) -m tests.samples
 
 # The tests on a copy whose extension is built with the address and undefined-behaviour sanitizers; Python must allocate by
 # malloc for them to see it. Left out is what looks at the checkout (house), starts interpreters of its own (launcher,
@@ -107,6 +108,11 @@ rpm:
 SUITES := bookworm trixie
 vm:
 	@for suite in $(SUITES); do $(MAKE) -s deb SUITE=$$suite && tests/vm/all $$suite || exit 1; done
+
+# Every way into the sshd of another release, in a guest: the second table of docs/methods.md.
+.PHONY: methods
+methods: build
+	@tests/vm/methods $(or $(SUITE),trixie)
 
 clean:
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

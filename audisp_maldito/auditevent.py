@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .lineage import Escalation
-from .model import Action, Login, SshdEntry
+from .deed import escalated, extra
+from .model import Login, SshdEntry
 from .particulars import UNKNOWN_SOURCE, Document, factor_data, is_own, login_data, place_details, source_of
 from .session import (
     NOBODYS,
@@ -202,7 +202,7 @@ class Author:
             *self._origin(session),
         )
         document["outcome"] = "succeeded" if action.result == "success" else "failed"
-        original, ours = _extra(action)
+        original, ours = extra(action)
         document["metadata"]["extra"] = {**original, **document["metadata"]["extra"], **ours}
         data: dict[str, Any] = {}
         if session.inherited is not None:
@@ -216,7 +216,7 @@ class Author:
         if told.detached:
             data["detached"] = True
         if told.escalated is not None:
-            data["escalated"] = _escalated(told.escalated)
+            data["escalated"] = escalated(told.escalated)
         if root.acceptance is not None and is_own(root.acceptance.login.source, self._policy):
             data["fromSelf"] = True
         if self._policy.untimed:
@@ -259,56 +259,3 @@ class Author:
             "component": "auditd",
             "target": self._target,
         }
-
-
-def _escalated(escalation: Escalation) -> dict[str, Any]:
-    """As whom, and which record says how that came about."""
-    said: dict[str, Any] = {"euid": escalation.euid}
-    grant = escalation.grant
-    if grant is not None:
-        named = (("by", grant.by), ("account", escalation.account), ("command", grant.command), ("event", grant.event))
-        said.update((name, value) for name, value in named if value is not None)
-    return said
-
-
-def _extra(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`metadata.extra` of an action: the original's keys, and ours."""
-    original: dict[str, Any] = {"action": action.action}
-    if action.how is not None:
-        original["how"] = action.how
-    kind, primary, secondary = action.object
-    named = (("type", kind), ("primary", primary), ("secondary", secondary))
-    original["object"] = {name: value for name, value in named if value is not None}
-    if action.args:
-        original["process_args"] = list(action.args)
-    ours: dict[str, Any] = {"type": action.type}
-    user = action.user
-    names = user.get("names", {})
-    for name, value in (
-        ("category", action.category),
-        ("cwd", action.cwd),
-        ("exe", action.exe),
-        ("comm", action.comm),
-        ("pid", action.pid),
-        ("ppid", action.ppid),
-        ("tty", action.tty),
-        ("auid", action.auid),
-        ("uid", user.get("uid")),
-        ("euid", user.get("euid")),
-        ("names", {name: names[name] for name in ("auid", "uid", "euid") if name in names} or None),
-        ("syscall", action.syscall),
-        ("arch", action.arch),
-        ("exit", action.exit),
-        ("errno", action.errno),
-        ("key", action.keys or None),
-        ("paths", action.paths or None),
-        ("socket", action.socket),
-        ("title", action.shown_title),
-        ("container", action.container),
-        ("details", action.details or None),
-        ("node", action.node),
-        ("warnings", action.warnings or None),
-    ):
-        if value is not None:
-            ours[name] = value
-    return original, ours

@@ -20,8 +20,8 @@ from .fit import fitted
 from .ledger import Ledger
 from .model import Action, Login, Loss, SshdEntry
 from .particulars import Document
-from .redact import Redaction
 from .recent import Recent
+from .redact import Redaction
 from .saved import Change, Recovered
 from .session import NOBODYS, LoginMissing, LoginTold, Told
 from .tracker import Tracker
@@ -257,7 +257,7 @@ class Engine:
         self._watch_sessions()
 
     def _new_assembler(self) -> Assembler:
-        return Assembler(keep="watched" if self._policy.sessions == "ssh" else "sessions")
+        return Assembler(keep="watched" if self._policy.sessions == "ssh" else "sessions", hold=True)
 
     def _watch_sessions(self) -> None:
         """All events of SSH sessions are wanted, even where no others are."""

@@ -45,7 +45,7 @@ class Intake:
         self._bounded = False
         self._wanted_since: Optional[float] = None
         self._at_line = True
-        self._assembler = Assembler(keep="sessions")
+        self._assembler = Assembler(keep="sessions", hold=True)
         self._low = 0
         self._past_low = self._resting = False
         self._before: frozenset[str] = frozenset()
@@ -207,7 +207,7 @@ class Intake:
         assert self._log is not None
         recent = self._engine.recent
         recent.filling = recent.low is not None
-        self._assembler = Assembler(keep="sessions")
+        self._assembler = Assembler(keep="sessions", hold=True)
         self._low = recent.low_serial
         self._past_low = self._resting = False
         self._before = frozenset()

@@ -78,7 +78,7 @@ class Premises:
             self._log.say(f"identities: {error}; {kept}", about="identities", priority=ERROR)
             return self._persons
         if self._persons is not None:
-            self._log.say(f"identities: {len(persons)} entries read", about="identities", priority=INFO)
+            self._log.say(f"identities: {len(persons)} entries read", priority=INFO)
         return persons
 
 

@@ -92,8 +92,9 @@ class Replay:
     def __init__(self, policy: Policy, boots: list[Boot]) -> None:
         self._policy = policy
         self._boots = _Boots(boots)
-        keep = "watched" if policy.sessions == "ssh" else "sessions"
-        self._assembler = Assembler(keep=keep, closed=CLOSED, hold=True)
+        self._assembler = Assembler(
+            keep="watched" if policy.sessions == "ssh" else "sessions", closed=CLOSED, hold=True
+        )
         self._engine: Optional[Engine] = None
         self._rank: Optional[Rank] = None
         self._clock = 0.0

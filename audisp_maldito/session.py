@@ -100,9 +100,9 @@ class Session:
         "inherited",
         "intruder",
         "last_nameless",
+        "parent",
         "pid",
         "reason",
-        "root",
         "ses",
         "state",
         "testimony",
@@ -113,7 +113,7 @@ class Session:
         self.ses = ses
         self.auid = auid
         self.account = account
-        self.root: Session = self
+        self.parent: Optional[Session] = None
         self.inherited: Optional[int] = None
         self.intruder: Optional[Intruder] = None
         self.state = NOBODYS
@@ -138,6 +138,16 @@ class Session:
         self.ended = False
         self.ended_at = (0, 0)
         """Time and serial of the record that said so: events end in another order than they begin."""
+
+    @property
+    def root(self) -> Session:
+        """Kept as `parent` only where it is another: a session that held itself would stay until the garbage collector
+        comes, long after it was forgotten."""
+        return self if self.parent is None else self.parent
+
+    @root.setter
+    def root(self, root: Session) -> None:
+        self.parent = None if root is self else root
 
     def wait(self, due: float, give_up: float, flowing: bool) -> None:
         """For the journal, from `due` on to be decided, from `give_up` on whatever is known."""

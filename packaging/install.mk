@@ -34,8 +34,9 @@ modules:
 
 $(BUILT)/audisp-maldito: csrc/launcher.c
 	mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -O2 $(CFLAGS) \
-		-DMALDITO_PYTHON='"$(PYTHON)"' -DMALDITO_LIBDIR='"$(LIBDIR)"' -DMALDITO_SITE='"$(SITE)"' $< $(LDFLAGS) -o $@
+	$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -O2 -fPIE -fstack-protector-strong $(CFLAGS) \
+		-DMALDITO_PYTHON='"$(PYTHON)"' -DMALDITO_LIBDIR='"$(LIBDIR)"' -DMALDITO_SITE='"$(SITE)"' $< \
+		-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@
 
 $(BUILT)/maldito: packaging/maldito.in
 	mkdir -p $(@D)

@@ -17,7 +17,7 @@ SYSCALL = (
 
 
 def events(data: bytes) -> list[Event]:
-    assembler = Assembler()
+    assembler = Assembler(hold=True)
     return assembler.feed(data, 0.0) + assembler.close()
 
 

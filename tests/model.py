@@ -203,9 +203,7 @@ class Flight:
 
 
 class Model:
-    def __init__(
-        self, *, in_flight: int = 4096, closed: int = 16384, keep: str = "all", hold: bool = False
-    ) -> None:
+    def __init__(self, *, in_flight: int = 4096, closed: int = 16384, keep: str = "all", hold: bool = False) -> None:
         self.in_flight, self.closed_max, self.keep, self.hold = in_flight, closed, keep, hold
         self.held: Optional[tuple[object, ...]] = None
         self.partial = b""

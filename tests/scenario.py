@@ -45,8 +45,8 @@ from . import documents, records
 BOOT = "5f2e6c30c1d14ac8b2b3c1a6a2f3c9d1"
 COMPANY = "SHA256:Company"
 MARKS = (
-    "contested", "inherited", "candidates", "detached", "escalated", "fromSelf", "KeyIDTruncated", "InvalidUser", "Trusted",
-    "Factors", "ConfirmedBy", "Testimony", "IdentitySource", "After",
+    "contested", "inherited", "candidates", "detached", "escalated", "fromSelf", "KeyIDTruncated",
+    "InvalidUser", "Trusted", "Factors", "ConfirmedBy", "Testimony", "IdentitySource", "After",
 )  # fmt: skip
 CONTROLS = {"{lf}": "\n", "{cr}": "\r", "{esc}": "\x1b", "{gs}": "\x1d"}
 

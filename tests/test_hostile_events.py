@@ -8,12 +8,16 @@ import random
 import time
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audisp_maldito import normalize
+from audisp_maldito.engine import Engine
 from audisp_maldito.jsonline import encode
 from audisp_maldito.model import Action
+from audisp_maldito.trust import Policy
+from tests import documents, records
 from tests.events import action, events, recordings, syscall
 
 TOKENS = [
@@ -101,3 +105,63 @@ def test_time_is_in_proportion_to_the_input() -> None:
 
     for made, small, large in ((with_paths, 500, 4000), (with_hex, 8000, 64000), (with_avcs, 500, 4000)):
         assert seconds(lambda made=made, n=large: made(n)) < 8 * 3 * seconds(lambda made=made, n=small: made(n)) + 0.002
+
+
+def command(words: list[str]) -> bytes:
+    """A long command line as the kernel records it: EXECVE over many records."""
+    first, *rest = records.execute("1700000000.100:7", 80, 5, ["x"])
+    stamped = first.partition(": ")[0].replace("SYSCALL", "EXECVE")
+    parts = range(0, len(words), 20)
+    lines = [
+        f"{stamped}: argc={len(words)} " + " ".join(f"a{n}={records.text(words[n])}" for n in range(at, at + 20))
+        for at in parts
+    ]
+    return "\n".join([first, *lines, *rest[1:], ""]).encode()
+
+
+def argument(text: str) -> bytes:
+    """One long argument, in hex and in pieces."""
+    first, *rest = records.execute("1700000000.100:7", 80, 5, ["x"])
+    stamped = first.partition(": ")[0].replace("SYSCALL", "EXECVE")
+    digits = text.encode().hex().upper()
+    lines = [f'{stamped}: argc=2 a0="sh" a1_len={len(digits)}']
+    lines += [f"{stamped}: a1[{n}]={digits[at : at + 7500]}" for n, at in enumerate(range(0, len(digits), 7500))]
+    return "\n".join([first, *lines, *rest[1:], ""]).encode()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda size: argument("a b \" ' " * (size // 8)),
+        lambda size: argument("token=" * (size // 6)),
+        lambda size: command(["--password", "x'y z!123"] * (size // 400 * 20)),
+    ],
+    ids=["blanks and quotes", "one word", "many arguments"],
+)
+def test_two_megabytes_of_arguments(made: Callable[[int], bytes]) -> None:
+    """To the end of the path: one line of the length that the operator set, in time in proportion."""
+
+    def told(size: int) -> list[bytes]:
+        engine = Engine(Policy())
+        return engine.feed(data[size], 1000.0) + engine.close(1000.0)
+
+    data = {size: made(size) for size in (250_000, 2_000_000)}
+    (line,) = told(2_000_000)
+    extra = documents.read(line)["metadata"]["extra"]
+    assert len(line) <= Policy().max_document_bytes
+    assert (extra["pid"], extra["exe"], extra["action"]) == (80, "/usr/bin/x", "executed")
+    assert seconds(lambda: told(2_000_000)) < 8 * 3 * seconds(lambda: told(250_000)) + 0.01
+
+
+def test_mutated_events_to_the_end_of_the_path() -> None:
+    """Every document is one line of the schema's; what is remembered of the sessions stays within its bounds."""
+    chance = random.Random(21)
+    lines = [line for path in recordings() for line in path.read_bytes().splitlines()]
+    engine = Engine(Policy())
+    told: list[bytes] = []
+    for _ in range(60):
+        start = chance.randrange(len(lines) - 100)
+        told += engine.feed(b"\n".join(mutated(line, chance) for line in lines[start : start + 100]) + b"\n", 1000.0)
+    told += engine.close(2000.0)
+    assert len(told) > 500
+    documents.read_all(told)

@@ -59,7 +59,8 @@ ARROWS = {
     "attempts": "model",
     "fit": "jsonline",
     "particulars": "model patterns sshd trust",
-    "auditevent": "lineage model particulars session stamp trust verdict",
+    "deed": "lineage model",
+    "auditevent": "deed model particulars session stamp trust verdict",
     "engine": "_native attempts auditevent fit ledger model normalize particulars recent redact saved session "
         "sshd testimony tracker trust",
     "replay": "_native engine model trust",
@@ -101,9 +102,10 @@ ARROWS = {
     "__main__": "cli",
 }
 PURE = [
-    "model", "jsonline", "stamp", "vis", "patterns", "sshd", "trust", "fields", "arguments", "paths", "sockaddr",
-    "details", "objects", "normalize", "session", "acceptances", "held", "tracker", "attempts", "fit", "auditevent", "engine",
-    "plain", "saved", "ledger", "recent", "replay", "persons", "grants", "lineage", "lineages", "testimony", "sessions", "partials", "verdict", "particulars", "logind",
+    "model", "jsonline", "stamp", "vis", "patterns", "sshd", "trust", "fields", "arguments", "paths",
+    "sockaddr", "details", "objects", "normalize", "session", "acceptances", "held", "tracker", "attempts",
+    "fit", "auditevent", "engine", "plain", "saved", "ledger", "recent", "replay", "persons", "grants",
+    "lineage", "lineages", "testimony", "sessions", "partials", "verdict", "particulars", "logind",
 ]  # fmt: skip
 CLOCK = {"plugin"}
 """The loop reads the clock once a turn and hands it on."""
@@ -112,8 +114,8 @@ CLOCK_CALLS = re.compile(
     r"|(date|datetime)\.(now|utcnow|today)"
 )
 INPUT_OUTPUT = {
-    "os", "sys", "io", "socket", "select", "signal", "threading", "subprocess", "pathlib", "shutil", "tempfile", "time",
-    "logging", "syslog", "mmap", "fcntl", "random", "secrets", "queue", "asyncio", "glob",
+    "os", "sys", "io", "socket", "select", "signal", "threading", "subprocess", "pathlib", "shutil", "tempfile",
+    "time", "logging", "syslog", "mmap", "fcntl", "random", "secrets", "queue", "asyncio", "glob",
 }  # fmt: skip
 PURE_EXCEPTIONS = {
     "sockaddr": {"socket"},  # inet_ntop

@@ -88,9 +88,7 @@ steps = st.lists(
     ),
     max_size=40,
 )
-sizes = st.fixed_dictionaries(
-    {"in_flight": st.integers(1, 4), "closed": st.integers(1, 6), "hold": st.booleans()}
-)
+sizes = st.fixed_dictionaries({"in_flight": st.integers(1, 4), "closed": st.integers(1, 6), "hold": st.booleans()})
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:

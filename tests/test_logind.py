@@ -30,8 +30,8 @@ HOSTS = Path(__file__).parent / "corpus" / "hosts"
     [
         {"_UID": "1000"}, {"_UID": None}, {"_EXE": None}, {"_EXE": "/tmp/systemd-logind"}, {"_SYSTEMD_UNIT": None},
         {"_SYSTEMD_UNIT": "session-3.scope"}, {"MESSAGE_ID": None}, {"MESSAGE_ID": "3354939424b4456d9802ca8333ed424a"},
-        {"SESSION_ID": "c1"}, {"SESSION_ID": None}, {"SESSION_ID": "4294967295"}, {"SESSION_ID": "0"}, {"SESSION_ID": "５"},
-        {"LEADER": None}, {"LEADER": "-71"}, {"LEADER": "71\n"}, {"LEADER": "99999999999999999999"},
+        {"SESSION_ID": "c1"}, {"SESSION_ID": None}, {"SESSION_ID": "4294967295"}, {"SESSION_ID": "0"},
+        {"SESSION_ID": "５"}, {"LEADER": None}, {"LEADER": "-71"}, {"LEADER": "71\n"}, {"LEADER": "99999999999999999999"},
     ],
 )  # fmt: skip
 def test_anything_else_proves_nothing(fields: dict[str, Any]) -> None:
@@ -46,9 +46,10 @@ def test_sshds_own_lines_tell_their_session() -> None:
     assert logind.by_sshd(entry(71, audit_session=5), Policy()) == Begun(5, 71, 1_000_000_000)
     moved = entry(71, audit_session=5, unit="session-5.scope")
     assert logind.by_sshd(moved, Policy()) == Begun(5, 71, 1_000_000_000)
-    for fields in ({}, {"audit_session": 4294967295}, {"audit_session": 5, "uid": 1000}, {"audit_session": 5, "exe": None},
-                   {"audit_session": 5, "unit": "docker-1.scope"}):  # fmt: skip
-        assert logind.by_sshd(entry(71, **fields), Policy()) is None
+    assert logind.by_sshd(entry(71), Policy()) is None
+    assert logind.by_sshd(entry(71, audit_session=4294967295), Policy()) is None
+    for fields in ({"uid": 1000}, {"exe": None}, {"unit": "docker-1.scope"}):
+        assert logind.by_sshd(entry(71, audit_session=5, **fields), Policy()) is None
 
 
 def test_two_processes_of_one_session_are_neither() -> None:

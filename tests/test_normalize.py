@@ -220,3 +220,37 @@ def test_the_events_form_changes_nothing_but_names() -> None:
 
 def test_time_is_written_as_the_documents_write_it() -> None:
     assert normalize.parsed(normalize.action(event(PAM, stamp="1700000000.120:7")))["time"] == "2023-11-14T22:13:20.12Z"
+
+
+def test_a_programs_record_and_the_call_that_sent_it_are_one_action() -> None:
+    """Of kernels that count it so. What the program says of itself is then known better."""
+    said = 'SERVICE_START pid=11 uid=0 auid=1000 ses=5 msg=\'unit=cron comm="systemd" exe="/bin/false" res=success\''
+    done = action(said, syscall(44, success="yes", exit="172", items="0"))
+    assert (done.type, done.action, done.object.primary) == ("SERVICE_START", "started-service", "cron")
+    assert (done.exe, done.syscall, done.exit, done.result) == ("/usr/bin/cat", "sendto", 172, "success")
+
+
+def test_how_a_program_crashed_is_go_libaudits_number() -> None:
+    done = action('ANOM_ABEND auid=1000 uid=1000 gid=1000 ses=5 pid=9 comm="x" exe="/x" sig=11 res=1')
+    assert (done.how, done.details["sig"]) == ("11", "SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    ("record", "container"),
+    [
+        ("CONTAINER_ID contid=123456", "123456"),
+        ("CONTAINER_ID contid=18446744073709551615", None),
+        (
+            f"SERVICE_START pid=1 uid=0 ses=5 msg='unit=docker-{'0123456789abcdef' * 4} res=success'",
+            "0123456789abcdef" * 4,
+        ),
+        ("SERVICE_START pid=1 uid=0 ses=5 msg='unit=docker res=success'", None),
+    ],
+)
+def test_a_containers_id(record: str, container: str) -> None:
+    assert action(record).container == container
+    assert normalize.parsed(action(record))["container"] == container
+
+
+def test_a_containers_id_beside_the_call() -> None:
+    assert action(syscall(59), "CONTAINER_ID contid=7", PATH).container == "7"

@@ -179,8 +179,9 @@ def written(policy: Policy) -> str:
 
 def records_of_secrets() -> bytes:
     command = ["mysql", "-phunter2", "--ours=swordfish"]
-    lines = records.execute("1000.000:1", 80, 5, command)
+    lines = records.login("999.999:1", 71, 5) + records.execute("1000.000:1", 80, 5, command)
     lines += records.user("1000.000:2", "USER_CMD", 81, 5, uid=1000, exe="/usr/bin/sudo", cmd=" ".join(command))
+    lines += records.execute("1000.000:4", 83, 5, ["true"], ppid=81, uid=0)  # repeats what sudo was told
     lines.append(f"type=TTY msg=audit(1000.000:3): tty pid=82 uid=0 auid=1000 ses=5 data={b'topsecret'.hex().upper()}")
     return "".join(line + "\n" for line in lines).encode()
 
@@ -199,11 +200,15 @@ def test_documents_hide_what_the_operator_wants(policy: Policy, shown: set[str])
     assert {word for word in ("hunter2", "swordfish", "topsecret") if word in text} == shown
 
 
+def test_what_repeats_sudos_words() -> None:
+    assert written(Policy()).count("mysql -p[redacted:7]") >= 3
+
+
 def test_hidden_from_the_next_event_on() -> None:
     """The operator's change does not wait for a restart."""
     engine = Engine(Policy())
     engine.reconfigure(Policy(redact=False))
-    assert b"hunter2" in b"".join(engine.feed(records_of_secrets(), 1000.0))
+    assert b"hunter2" in b"".join(engine.feed(records_of_secrets(), 1000.0) + engine.close(1010.0))
 
 
 def test_parse_hides_nothing(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Red Hat's records as they are written, and everything that looks like them. What follows from them is in scenarios."""
+"""Red Hat's records as they are written, and everything that looks like them. What follows from them is in
+scenarios."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ import base64
 from typing import Optional
 
 import pytest
-from audisp_maldito._native import Assembler
 
 from audisp_maldito import testimony as module
+from audisp_maldito._native import Assembler
 from audisp_maldito.model import Login
 from audisp_maldito.testimony import Evidence, fingerprint, read
 
@@ -36,11 +37,18 @@ def test_the_key() -> None:
 
 
 def test_the_certificate() -> None:
-    words = f'op=cert key_id="alice@example.org" cert_serial=7 cert_issuer_alg="ssh-ed25519" cert_issuer_fp="{BASE64}" acct="core"'
+    words = 'op=cert key_id="alice@example.org" cert_serial=7 cert_issuer_alg="ssh-ed25519" '
+    words += f'cert_issuer_fp="{BASE64}" acct="core"'
     found = evidence("USER_AUTH", words)
     assert found is not None
-    assert (found.key_id, found.serial, found.ca_alg, found.ca, found.account) == ("alice@example.org", "7", "ED25519", BASE64, "core")
-    encoded = words.replace('"alice@example.org"', "alice eve".encode().hex().upper())
+    assert (found.key_id, found.serial, found.ca_alg, found.ca, found.account) == (
+        "alice@example.org",
+        "7",
+        "ED25519",
+        BASE64,
+        "core",
+    )
+    encoded = words.replace('"alice@example.org"', b"alice eve".hex().upper())
     found = evidence("USER_AUTH", encoded)
     assert found is not None and found.key_id == "alice eve"
 
@@ -81,7 +89,8 @@ def test_no_evidence(kind: str, words: str, head: str, tail: str) -> None:
     ("text", "expected"),
     [
         (HEX, BASE64), ("SHA256:" + HEX[7:].upper(), BASE64), (BASE64, BASE64),
-        ("MD5:aa:bb", "MD5:aa:bb"), ("SHA256:zz:71", None), ("SHA256:71:b3", None), ("SHA1:71:b3", None), ("?", None), (None, None),
+        ("MD5:aa:bb", "MD5:aa:bb"), ("SHA256:zz:71", None), ("SHA256:71:b3", None), ("SHA1:71:b3", None),
+        ("?", None), (None, None),
     ],
 )  # fmt: skip
 def test_fingerprint(text: Optional[str], expected: Optional[str]) -> None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 
 import pytest
 
 from audisp_maldito import held
 from audisp_maldito import tracker as module
-from audisp_maldito.session import ActionTold, Candidates, IdentityTold, LoginMissing, LoginTold, Told
+from audisp_maldito.session import ActionTold, Candidates, IdentityTold, LoginMissing, LoginTold, Session, Told
 from audisp_maldito.sessions import CANDIDATES
 from audisp_maldito.tracker import Tracker
 from audisp_maldito.trust import Policy
@@ -107,6 +108,22 @@ def test_those_alive_are_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None
     bound(tracker, 300, 900)
     assert not tracker.is_ssh(1)
     assert tracker.stats()["sessions_evicted_alive"] == 1
+
+
+def test_who_is_forgotten_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, not when the garbage collector comes: it comes the later, the more there is."""
+    monkeypatch.setattr(module, "SESSIONS", 10)
+    tracker = Tracker(Policy())
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, Session) for one in gc.get_objects())
+        for ses in range(100):
+            bound(tracker, ses, 100 + ses)
+            tracker.done(action(ses, kind="USER_END", pid=100 + ses), 1002.0)
+        assert sum(isinstance(one, Session) for one in gc.get_objects()) - before == 10
+    finally:
+        gc.enable()
 
 
 def test_candidates_are_those_logged_in_now() -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way into sshd, and every way to be refused: what is done, whom it must name, and the table of what was seen.
 
-A method is done by real clients against a real sshd with the settings it needs, on whatever machine this runs on; what the
-documents must be is known only by whom they name. `table` puts what came into words, docs/methods.md shows it.
+A method is done by real clients against a real sshd with the settings it needs, on whatever machine this runs on;
+what the documents must be is known only by whom they name. `table` puts what came into words, docs/methods.md shows
+it.
 
-    /usr/bin/python3 -m tests.stack.methods perform DIRECTORY    do all of them here, and write down which pids were theirs
-    /usr/bin/python3 -m tests.stack.methods table DIRECTORY      the table of a replay of what was recorded meanwhile
+    /usr/bin/python3 -m tests.stack.methods perform DIRECTORY    do all of them here, and write down which pids were
+    theirs /usr/bin/python3 -m tests.stack.methods table DIRECTORY      the table of a replay of what was recorded
+    meanwhile
 """
 
 from __future__ import annotations
@@ -90,7 +92,9 @@ class Method(NamedTuple):
     sessions: bool = True
 
 
-def _visit(identity: Optional[Callable[[Stage], Identity]] = None, command: str = "id", status: int = 0, **how: Any) -> Any:
+def _visit(
+    identity: Optional[Callable[[Stage], Identity]] = None, command: str = "id", status: int = 0, **how: Any
+) -> Any:
     """One connection; without an identity by password."""
 
     def do(stage: Stage, sshd: Sshd) -> None:
@@ -103,7 +107,13 @@ def _visit(identity: Optional[Callable[[Stage], Identity]] = None, command: str 
 
 
 def _certificate(key_id: str = ALICE, **how: Any) -> Callable[[Stage], Identity]:
-    return lambda stage: stage.authority.certify(key_id, how.get("principals", stage.core.name), **{k: v for k, v in how.items() if k != "principals"})
+    return lambda stage: stage.authority.certify(
+        key_id, how.get("principals", stage.core.name), **{k: v for k, v in how.items() if k != "principals"}
+    )
+
+
+def _strangers(stage: Stage) -> Identity:
+    return stage.stranger.certify(ALICE, stage.core.name)
 
 
 def _by_key(stage: Stage, sshd: Sshd) -> None:
@@ -183,12 +193,14 @@ METHODS = [
     Method("keyboard-interactive", _visit(options=INTERACTIVE), ("unknown",), settings=PASSWORDS),
     Method("certificate, then password (LogLevel VERBOSE)", _visit(_certificate(), options=BOTH), (ALICE,),
            settings=FACTORS + "LogLevel VERBOSE\n"),
-    Method("certificate, then password (LogLevel INFO)", _visit(_certificate(), options=BOTH), ("unknown",), settings=FACTORS),
+    Method("certificate, then password (LogLevel INFO)", _visit(_certificate(), options=BOTH), ("unknown",),
+           settings=FACTORS),
     Method("one connection, three shells (ControlMaster)", _sharing, (ALICE,)),
     Method("sftp (internal-sftp)", _by_sftp, (ALICE,)),
     Method("ForceCommand", _visit(_certificate(), "ls /"), (ALICE,), settings="ForceCommand /usr/bin/id\n"),
     Method("a forwarded port, no shell", _forwarding, (ALICE,)),
-    Method("sudo and su in one session", _visit(_certificate(), "sudo -n id && sudo -n su - maldito-other -c id; ls"), (ALICE,)),
+    Method("sudo and su in one session", _visit(_certificate(), "sudo -n id && sudo -n su - maldito-other -c id; ls"),
+           (ALICE,)),
     Method("wrong password", _visit(password="wrong", status=255), refused=1),
     Method("too many tries", _too_many, refused=3, settings="MaxAuthTries 3\n"),
     Method("an account that does not exist", _visit(account="nobody-here", password="wrong", status=255), refused=1),
@@ -196,15 +208,20 @@ METHODS = [
            settings="PermitRootLogin prohibit-password\n"),
     Method("expired certificate", _visit(_certificate(validity="-2d:-1d"), status=255), refused=1),
     Method("certificate for another account", _visit(_certificate(principals="maldito-other"), status=255), refused=1),
-    Method("certificate of a CA that nobody trusts", _visit(lambda s: s.stranger.certify(ALICE, s.core.name), status=255), refused=1),
+    Method("certificate of a CA that nobody trusts", _visit(_strangers, status=255), refused=1),
     Method("revoked key", _visit(lambda s: s.revoked, status=255), refused=1, settings="RevokedKeys {stage}/revoked\n"),
-    Method("AllowUsers without the account", _visit(_certificate(), status=255), refused=1, settings="AllowUsers maldito-other\n"),
-    Method("DenyUsers with the account", _visit(_certificate(), status=255), refused=1, settings="DenyUsers maldito-core\n"),
-    Method("AllowGroups without the account's", _visit(_certificate(), status=255), refused=1, settings="AllowGroups maldito-other\n"),
-    Method("DenyGroups with the account's", _visit(_certificate(), status=255), refused=1, settings="DenyGroups maldito-core\n"),
+    Method("AllowUsers without the account", _visit(_certificate(), status=255), refused=1,
+           settings="AllowUsers maldito-other\n"),
+    Method("DenyUsers with the account", _visit(_certificate(), status=255), refused=1,
+           settings="DenyUsers maldito-core\n"),
+    Method("AllowGroups without the account's", _visit(_certificate(), status=255), refused=1,
+           settings="AllowGroups maldito-other\n"),
+    Method("DenyGroups with the account's", _visit(_certificate(), status=255), refused=1,
+           settings="DenyGroups maldito-core\n"),
     Method("certificate, then PAM opens no session", _visit(_certificate(), status=254), (ALICE,), refused=1,
            settings=f"PAMServiceName {SERVICE}\n"),
-    Method("certificate, UsePAM no: no audit session", _visit(_certificate()), (ALICE,), settings="UsePAM no\n", sessions=False),
+    Method("certificate, UsePAM no: no audit session", _visit(_certificate()), (ALICE,),
+           settings="UsePAM no\n", sessions=False),
 ]  # fmt: skip
 
 
@@ -345,7 +362,9 @@ def replayed(directory: Path) -> int:
     for option in ("audit=audit.log", "journal=journal.json", "config=config.yaml", "identities=identities.yaml"):
         name, _, file = option.partition("=")
         command += [f"--{name}", str(directory / file)]
-    documents = [json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()]
+    documents = [
+        json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+    ]
     steps = {step["name"]: Step(**step) for step in recorded["steps"]}
     rows, wrong = [], 0
     for method in METHODS:
@@ -357,7 +376,7 @@ def replayed(directory: Path) -> int:
     seen = table(rows)
     print(seen, end="")
     if os.environ.get("MALDITO_WRITE") == "docs":
-        write(seen, "scripts/methods-in-vm")
+        write(seen, "tests/vm/methods")
     return 1 if wrong else 0
 
 

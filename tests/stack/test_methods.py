@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -75,6 +76,15 @@ def test_the_documentation_shows_what_was_seen(done: dict[str, tuple[Step, list[
     assert seen in methods.DOCS.read_text()
 
 
+def _said(rig: Rig, plugin: Plugin, words: str, since: str) -> bool:
+    rig.auditd.settle()  # any event makes the plugin look
+    return any(words in line for line in plugin.said(since))
+
+
+def _logins(plugin: Plugin, pid: str) -> list[Document]:
+    return [document for document in plugin.logins() if document["subjects"]["pid"] == pid]
+
+
 def test_the_identities_file_is_read_anew_when_it_changes(rig: Rig, plugin: Plugin, stage: Stage) -> None:
     """Without a HUP; a broken one leaves the last good one in force."""
     key = plain(stage.directory, "carol-key")
@@ -90,10 +100,9 @@ def test_the_identities_file_is_read_anew_when_it_changes(rig: Rig, plugin: Plug
     ):
         since = rig.journald.cursor()
         listed.write_text(text)
-        until(lambda: rig.auditd.settle() or any(said in line for line in plugin.said(since)), "the file to be read")
+        until(partial(_said, rig, plugin, said, since), "the file to be read")
         assert rig.visit(key).status == 0
         pid = next(e["_PID"] for e in rig.journald.entries(since) if str(e.get("MESSAGE")).startswith("Accepted "))
-        until(lambda: [d for d in plugin.logins() if d["subjects"]["pid"] == pid], "the login")
-        (login,) = [d for d in plugin.logins() if d["subjects"]["pid"] == pid]
+        (login,) = until(partial(_logins, plugin, pid), "the login")
         assert (login["subjects"]["userID"], login["data"]["IdentitySource"]) == (person, "identities")
     reload(plugin, rig)
