@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional, cast
 
 from .model import Login, SshdEntry
-from .session import LATEST_US, Acceptance, Session
+from .session import EARLIEST_US, LATEST_US, Acceptance, Session
 
 GIVE_UP = 5.0
 """Seconds until an acceptance without a LOGIN, or a LOGIN without an acceptance, is told as it is."""
@@ -122,10 +122,11 @@ class Acceptances:
                 del self._signs_of[old_pid]
 
     def gone_between(self, first: SshdEntry, last: SshdEntry, connection: tuple[Optional[str], Optional[str]]) -> bool:
-        """Did the process that wrote two lines of `connection` end, or serve another one, between them?"""
+        """Did the process that wrote two lines of `connection` end, or serve another one, between them? Its own LOGIN
+        may be read before the second, and bear a stamp a little before it."""
         return any(
             not sign.undecided and sign.connection != connection
-            for sign in self._later_signs(last.pid or 0, first.time_us, last.time_us)
+            for sign in self._later_signs(last.pid or 0, first.time_us, last.time_us + EARLIEST_US)
         )
 
     def over_between(self, pid: int, first_ms: int, last_ms: int) -> bool:

@@ -16,12 +16,12 @@ import fcntl
 import os
 import re
 import threading
-import time
 import zlib
 from contextlib import suppress
 from typing import NamedTuple
 
-STAMP = "%Y-%m-%dT%H-%M-%SZ"
+from .stamp import rfc3339
+
 STAMPED = re.compile(r"\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?(\.gz)?")
 PART = ".part"
 PACKED = ".gz"
@@ -53,7 +53,7 @@ def rotated(path: str) -> list[str]:
 
 def rotate(path: str, generations: int) -> str:
     """Give the file its later name, and let go of the oldest; what it is called now."""
-    stamp = time.strftime(STAMP, time.gmtime(os.lstat(path).st_mtime))
+    stamp = rfc3339(int(os.lstat(path).st_mtime), 1).replace(":", "-")
     target = _free(f"{path}.{stamp}")
     os.rename(path, target)
     for old in rotated(path)[max(generations, 1) :]:

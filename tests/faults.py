@@ -152,7 +152,7 @@ FAULTS: list[tuple[str, str, str, Fault]] = [
         lambda host: host.write(EVENTS, '{"loggedAt":"2027-01-15T07:00:00Z"}\n'),
     ),
     ("last-event", "amber", "has no document", lambda host: host.write(EVENTS, "")),
-    ("sshd-loglevel", "red", "LogLevel QUIET", sshd_says("INFO", "QUIET")),
+    ("sshd-loglevel", "red", "LogLevel SILENT", sshd_says("INFO", "SILENT")),
     ("sshd-loglevel", "red", "for core: at LogLevel ERROR", sshd_says("INFO", "ERROR", f"{SSHD} -T -C user=core,")),
     ("sshd-usepam", "red", "UsePAM no", sshd_says("usepam yes", "usepam no")),
     ("sshd-factors", "amber", "only the last", sshd_says("methods any", "methods publickey,password")),

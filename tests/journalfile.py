@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from audisp_maldito import journal
+from audisp_maldito.errors import InputError
 from audisp_maldito.model import SshdEntry
 
 from .stack.waiting import until
@@ -80,7 +81,10 @@ class Journal:
         until(lambda: any(one.message == message for one in self._entries()), f"{message!r} in the journal")
 
     def _entries(self) -> list[SshdEntry]:
-        return journal.recorded([str(self.directory)]).entries
+        try:
+            return journal.recorded([str(self.directory)]).entries
+        except InputError:  # its writer has not got so far
+            return []
 
     def close(self) -> None:
         """End the file."""

@@ -74,6 +74,7 @@ ARROWS = {
     "diagnostics": "",
     "lock": "",
     "outfile": "",
+    "rotation": "stamp",
     "signals": "",
     "sinks": "diagnostics lock outfile statefile",
     "addresses": "",

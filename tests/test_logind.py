@@ -31,7 +31,8 @@ HOSTS = Path(__file__).parent / "corpus" / "hosts"
         {"_UID": "1000"}, {"_UID": None}, {"_EXE": None}, {"_EXE": "/tmp/systemd-logind"}, {"_SYSTEMD_UNIT": None},
         {"_SYSTEMD_UNIT": "session-3.scope"}, {"MESSAGE_ID": None}, {"MESSAGE_ID": "3354939424b4456d9802ca8333ed424a"},
         {"SESSION_ID": "c1"}, {"SESSION_ID": None}, {"SESSION_ID": "4294967295"}, {"SESSION_ID": "0"},
-        {"SESSION_ID": "５"}, {"LEADER": None}, {"LEADER": "-71"}, {"LEADER": "71\n"}, {"LEADER": "99999999999999999999"},
+        {"SESSION_ID": "５"}, {"LEADER": None}, {"LEADER": "-71"}, {"LEADER": "71\n"},
+        {"LEADER": "99999999999999999999"},
     ],
 )  # fmt: skip
 def test_anything_else_proves_nothing(fields: dict[str, Any]) -> None:

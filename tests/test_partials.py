@@ -58,6 +58,9 @@ def test_of_about_that_time(time: float, expected: list[str]) -> None:
         (Sign(1_005_000_000, ("192.0.2.7", "6")), []),
         (Sign(999_000_000), ["one"]),
         (Sign(1_011_000_000), ["one"]),
+        # its own LOGIN, by the kernel's coarser clock, read before the acceptance
+        (Sign(1_009_990_000), ["one"]),
+        (Sign(1_009_400_000), []),
     ],
 )
 def test_nothing_may_have_ended_the_process_between(sign: Sign, expected: list[str]) -> None:

@@ -17,8 +17,8 @@ from audisp_maldito.config import Config
 from .finding import Finding, amber, green, red, unknown
 from .host import UNSET, Host, Process
 
-QUIET = ("quiet", "fatal", "error")
-"""Levels at which "Accepted publickey for …" is not written."""
+QUIET = ("silent", "quiet", "fatal", "error")
+"""Levels at which "Accepted publickey for …" is not written; "silent" is what -T calls QUIET."""
 
 TITLE = re.compile(r"sshd: (?:(?P<program>/\S+) ?(?P<words>.*?) )?\[listener\]")
 SESSION_TITLE = re.compile(r"sshd(?:-session)?: (\S+)@(pts/\d+|notty)")
