@@ -20,7 +20,7 @@ FILES = 100
 BLOCK = 1 << 20
 OVERLAP = 16 * 1024
 """More than auditd's longest line."""
-EVENT_ID = re.compile(rb"^(?:node=\S+ )?type=(\w+(?:\[\d+\])?) msg=audit\((\d+\.\d{3}:\d+)\):", re.M)
+EVENT_ID = re.compile(rb"^(?:node=\S+ )?type=(\w+(?:\[\d+\])?) msg=audit\((\d+\.\d{3}:\d+)\):", re.MULTILINE)
 
 
 HEAD = re.compile(rb"(?:node=\S+ )?(?:type=\w+(?:\[\d+\])? )?")

@@ -159,7 +159,8 @@ class Backfill:
             if data:
                 self._give(Piece(data))
             elif bound is not None:
-                return self._rest(start)
+                self._rest(start)
+                return
             elif self._to_end:
                 return
             else:

@@ -44,7 +44,6 @@ def main(argv: Optional[list[str]] = None) -> int:
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
-        return code
     except MalditoError as error:
         print(f"maldito: {error}", file=sys.stderr)
         return error.exit_code
@@ -55,6 +54,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         _write_no_more()
         print(f"maldito: cannot write the output: {error.strerror}", file=sys.stderr)
         return 1
+    return code
 
 
 def _write_no_more() -> None:

@@ -13,7 +13,9 @@ from .jsonline import encode
 STEPS = ((512, 4096), (512, 1024), (256, 256), (128, 64), (64, 16), (16, 4), (16, 2))
 """(characters that stay of each end of a text, items that stay of a list). The first keeps all of an ordinary long command
 line within the default of 64 KiB; the last brings everything but a hostile record under 4 KiB, the least there may be."""
-NEEDED = frozenset(["schema", "eventId", "bootId", "seq", "action", "object", "type", "session", "argsTruncated", "cut"])
+NEEDED = frozenset(
+    ["schema", "eventId", "bootId", "seq", "action", "object", "type", "session", "argsTruncated", "cut"]
+)
 """Of metadata.extra: what stays even of a document that no cutting makes short enough."""
 
 

@@ -158,10 +158,8 @@ class Follower:
             self._wait(self._requests, RETRY_SECONDS)
 
     def _open(self, flags: int) -> Any:
-        if self._directory is None:
-            reader = _Reader(flags=LOCAL_ONLY | flags)
-        else:
-            reader = _Reader(flags=0, path=self._directory)
+        where = {"flags": LOCAL_ONLY | flags} if self._directory is None else {"flags": 0, "path": self._directory}
+        reader = _Reader(**where)
         reader.data_threshold = THRESHOLD
         reader.wait(0)  # sets up the watches; without this first call process() cannot tell APPEND from INVALIDATE
         reader.add_match(f"_BOOT_ID={self._boot_id}")

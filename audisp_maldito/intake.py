@@ -142,7 +142,7 @@ class Intake:
         self._shed = Assembler(keep="watched")
         self._ends = []
 
-    def resume(self, now: float) -> None:
+    def resume(self) -> None:
         """There is room again: say what was missed, and fetch it."""
         first, last = self._engine.recent.latest or "unknown", self._ends[-1] if self._ends else "unknown"
         count = self._shed.stats()["events_started"]

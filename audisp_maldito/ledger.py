@@ -8,8 +8,9 @@ therefore right once its last piece is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Iterable, Iterator, Optional
+from typing import Any, Optional
 
 from .attempts import Attempts
 from .memory import Memory

@@ -8,7 +8,7 @@ nobody behind has to look twice. A field that has its default, or is None, is le
 from __future__ import annotations
 
 import typing
-from functools import lru_cache
+from functools import cache
 from typing import Any, Callable, TypeVar, Union
 
 LONGEST = 1 << 20
@@ -44,7 +44,7 @@ def read(kind: type[T], value: Any) -> T:
     return result
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reader(kind: Any) -> Reader:
     if kind is Any:
         return _anything

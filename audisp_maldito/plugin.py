@@ -16,8 +16,8 @@ import os
 import select
 import signal
 import time
-from contextlib import suppress
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Optional
 
 from . import auditlog
@@ -206,7 +206,7 @@ class Plugin:
         if sink.full and intake.can_wait and not intake.shedding:
             intake.shed()
         elif intake.shedding and sink.has_room:
-            intake.resume(now)
+            intake.resume()
         more = intake.turn(now, room=not sink.full)
         intake.expire(now)
         deadline = engine.deadline(now)

@@ -10,7 +10,8 @@ a gap.
 from __future__ import annotations
 
 from collections import deque
-from typing import Iterable, Optional
+from collections.abc import Iterable
+from typing import Optional
 
 WINDOW = 5.0
 """Seconds; the true age of `low` is once to twice that."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Callable, Iterable, Iterator, Optional
+from typing import Callable, Optional
 
 from ._native import Assembler, Event
 from .engine import Engine

@@ -195,7 +195,7 @@ def _each(change: Callable[[str], bool], rules: list[str]) -> list[str]:
     for rule in rules:
         try:
             change(rule)
-        except auditctl.AuditctlError as refused:  # noqa: PERF203  the others are wanted all the same
+        except auditctl.AuditctlError as refused:
             refusals.append(f"{rule}: {refused}")
     return refusals
 

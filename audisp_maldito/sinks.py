@@ -92,7 +92,7 @@ class Sink:
         clock: Callable[[], float],
         wake: Callable[[], None],
         limit: int = QUEUE_BYTES,
-        recall: Callable[[bool], Optional[StateFile]] = lambda held: None,
+        recall: Callable[[bool], Optional[StateFile]] = lambda _held: None,
     ) -> None:
         """`recall` is called once, by the thread, before it writes: with the lock held, or in vain waited for."""
         self._path = path

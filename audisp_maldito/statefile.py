@@ -21,7 +21,8 @@ import errno
 import json
 import os
 import stat
-from typing import Any, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, Optional
 
 from .diagnostics import ERROR, WARNING, Log
 from .saved import Change, Saved

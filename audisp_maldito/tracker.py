@@ -189,7 +189,9 @@ class Tracker:
         self._open(action, now)
 
     def memory(self) -> Memory:
-        return Memory(self._sessions, self._waiting, self._acceptances, self._partials, self._testimonies, self._lineages)
+        return Memory(
+            self._sessions, self._waiting, self._acceptances, self._partials, self._testimonies, self._lineages
+        )
 
     def stats(self) -> dict[str, int]:
         """Counters, and what is kept at this moment."""

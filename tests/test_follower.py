@@ -22,7 +22,10 @@ from .journalfile import BOOT, SSHD, Journal
 from .stack.waiting import until
 
 FAKE = {
-    "_UID": 1000, "_EXE": "/usr/bin/logger", "_TRANSPORT": "syslog", "SYSLOG_IDENTIFIER": "sshd",
+    "_UID": 1000,
+    "_EXE": "/usr/bin/logger",
+    "_TRANSPORT": "syslog",
+    "SYSLOG_IDENTIFIER": "sshd",
     "MESSAGE": "Accepted password for core from 192.0.2.1 port 5 ssh2",
 }
 
@@ -188,7 +191,9 @@ def test_imitations_are_counted_by_whom(live: Journal, follow: Callable[[], Read
     live.write({name: value for name, value in FAKE.items() if name != "_EXE"})
     live.write({**FAKE, "_EXE": b"/tmp/\xff\n" + b"x" * 1000})
     live.write({**FAKE, "_EXE": "/usr/sbin/sshd"})  # sshd's own child of the user
-    live.write({**FAKE, "_EXE": None, "MESSAGE": "Disconnected from user core 192.0.2.1 port 5"})  # the same, gone since
+    live.write(
+        {**FAKE, "_EXE": None, "MESSAGE": "Disconnected from user core 192.0.2.1 port 5"}
+    )  # the same, gone since
     reader.await_(lambda _: sum(imitations(reader).values()) >= 5, "the counts")
     odd = b"/tmp/\xff\n".decode("utf-8", "replace") + "x" * 93
     assert imitations(reader) == {(1000, "/usr/bin/logger"): 3, (1000, None): 1, (1000, odd): 1}

@@ -62,7 +62,7 @@ ARROWS = {
     "deed": "lineage model",
     "auditevent": "deed model particulars session stamp trust verdict",
     "engine": "_native attempts auditevent fit ledger model normalize particulars recent redact saved session "
-        "sshd testimony tracker trust",
+    "sshd testimony tracker trust",
     "replay": "_native engine model trust",
     "rootfile": "errors",
     "yamlfile": "errors",
@@ -95,7 +95,7 @@ ARROWS = {
     "saved": "acceptances attempts memory model plain session testimony trust",
     "statefile": "diagnostics saved",
     "plugin": "auditlog config diagnostics engine errors follower imitations intake lock model premises "
-        "recovery saved signals sinks statefile",
+    "recovery saved signals sinks statefile",
     "accounts": "",
     "auditctl": "",
     "rules": "accounts auditctl errors",

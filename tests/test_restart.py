@@ -78,7 +78,7 @@ class Host:
         words = " ".join(f'a{number}="{word}"' for number, word in enumerate(args))
         return self._note(ses, self._syscall(ses, 59, args[0], f"/usr/bin/{args[0]}", self._pid + 1),
                           ("EXECVE", f"argc={len(args)} {words}"), ("CWD", 'cwd="/home/core"'),
-                          ("PATH", f'item=0 name="/usr/bin/{args[0]}" inode=1 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL'),
+                          ("PATH", f'item=0 name="/usr/bin/{args[0]}" inode=1 dev=08:01 mode=0100755 nametype=NORMAL'),
                           ("PROCTITLE", f'proctitle="{args[0]}"'))  # fmt: skip
 
     def _syscall(self, ses: int, number: int, comm: str, exe: str, pid: int) -> tuple[str, str]:
@@ -110,7 +110,7 @@ class Host:
             until(self.all_told, "everything", timeout=8)
         except AssertionError:
             self.said("x")
-            print("".join(l + chr(10) for l in self.lines))
+            print("".join(line + chr(10) for line in self.lines))
             print(
                 sorted(set(self.sessions) - set(self.ids()))[:20],
                 len(self.sessions),
@@ -121,7 +121,7 @@ class Host:
         found = self.written()
         ids = [one["metadata"]["extra"]["eventId"] for one in found]
         assert len(ids) == len(set(ids)), "something was told twice"
-        assert {one for one in self.ids()} == set(self.sessions)
+        assert set(self.ids()) == set(self.sessions)
         for one in self.actions():
             ses = self.sessions[one["metadata"]["extra"]["eventId"]]
             assert one["metadata"]["auditId"] == str(ses)

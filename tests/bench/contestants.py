@@ -197,4 +197,3 @@ def compiled(name: str, *libraries: str) -> str:
 def laurel_version() -> str:
     told = subprocess.run(["/usr/sbin/laurel", "--version"], capture_output=True, text=True, check=True)
     return told.stdout.strip().rpartition(" ")[2]
-

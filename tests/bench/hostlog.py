@@ -34,10 +34,54 @@ KEY_ID = "person{}@example.org"
 CA = "SHA256:q0oQ6YyP5Zb7cQ2FQGdHk8mJv1lX9cWkF3yJ0Q3x9Lk"
 
 USUAL = frozenset(
-    "open openat creat truncate ftruncate unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir link linkat symlink"
-    " symlinkat chmod fchmod fchmodat chown fchown fchownat lchown setxattr fsetxattr removexattr connect bind accept accept4"
-    " socket kill ptrace setuid setgid setresuid setreuid mount umount2 sethostname execveat memfd_create init_module"
-    " finit_module delete_module".split()
+    [
+        "open",
+        "openat",
+        "creat",
+        "truncate",
+        "ftruncate",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+        "chmod",
+        "fchmod",
+        "fchmodat",
+        "chown",
+        "fchown",
+        "fchownat",
+        "lchown",
+        "setxattr",
+        "fsetxattr",
+        "removexattr",
+        "connect",
+        "bind",
+        "accept",
+        "accept4",
+        "socket",
+        "kill",
+        "ptrace",
+        "setuid",
+        "setgid",
+        "setresuid",
+        "setreuid",
+        "mount",
+        "umount2",
+        "sethostname",
+        "execveat",
+        "memfd_create",
+        "init_module",
+        "finit_module",
+        "delete_module",
+    ]
 )
 """The calls that the common rule sets (STIG, CIS, PCI, Neo23x0) ask for."""
 MIX = {"session": 0.58, "example": 0.249, "sudo": 0.07, "usual": 0.10, "other": 0.001}
@@ -75,7 +119,9 @@ def shape(lines: list[bytes], unique: bool = False) -> Shape:
     for line in lines:
         line = line.replace(b"%", b"%%")
         line = _STAMP.sub(b"audit(%(stamp)s)", line)
-        line = _PID.sub(lambda match: match[0] if len(match[2]) == 1 else match[1] + b"=%(" + match[1] + b")d", line, count=2)
+        line = _PID.sub(
+            lambda match: match[0] if len(match[2]) == 1 else match[1] + b"=%(" + match[1] + b")d", line, count=2
+        )
         line = _SES.sub(b" ses=%(ses)d", line, count=1)
         line = _INODE.sub(b" inode=%(pid)d", line)
         if unique and line.startswith(b"type=EXECVE"):
@@ -100,17 +146,22 @@ class Shapes:
         deeds = [lines for lines in events(CORPUS / "deeds" / "deeds.plugin.txt") if of_session(lines)]
         deeds = [lines for lines in deeds if lines[-1].startswith(b"type=EOE")]
         listed = {
-            "session": [lines for path in hosts if "execve" in path.name for lines in events(path) if of_session(lines)],
+            "session": [
+                lines for path in hosts if "execve" in path.name for lines in events(path) if of_session(lines)
+            ],
             "sudo": [lines for path in hosts if "sudo" in path.name for lines in events(path) if of_session(lines)],
             "example": [lines for lines in events(EXAMPLE) if of_session(lines)],
             "usual": [lines for lines in deeds if shape(lines).call in USUAL],
             "other": [lines for lines in deeds if shape(lines).call not in USUAL],
         }
-        self.drawn = {name: [shape(lines, number % 4 == 0) for number, lines in enumerate(found)] for name, found in listed.items()}
+        self.drawn = {
+            name: [shape(lines, number % 4 == 0) for number, lines in enumerate(found)]
+            for name, found in listed.items()
+        }
         logins = [lines for lines in events(hosts[0]) if lines[0].startswith(b"type=LOGIN")]
         self.login = shape(logins[0])
         execve = next(lines for lines in listed["session"] if len(lines) > 4 and lines[1].startswith(b"type=EXECVE"))
-        self.long = shape(execve[:1] + [b"type=EXECVE msg=audit(1.000:1): argc=2 a0=\"sh\" a1=LONG"] + execve[2:])
+        self.long = shape([*execve[:1], b'type=EXECVE msg=audit(1.000:1): argc=2 a0="sh" a1=LONG', *execve[2:]])
 
 
 class HostLog:
