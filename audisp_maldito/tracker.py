@@ -55,8 +55,6 @@ SETTLE = 1.0
 """Seconds the journal is given to bring a second, contradicting acceptance."""
 SESSIONS = 16_384
 """Sessions remembered, 1.7 KiB each: far more than live at once; `ses` is not used twice within a boot."""
-
-
 ENDS = frozenset(["USER_END", "CRED_DISP"])
 """What the monitor writes when it closes a session: the second alone where PAM could not open it."""
 
