@@ -75,7 +75,7 @@ def two_people(rig: Rig) -> None:
     order(his, "sh -c 'echo bob was here | tee notes.txt'")
     order(hers, "cat notes.txt")
     for process in (hers, his):
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def trimmed(lines: bytes) -> bytes:

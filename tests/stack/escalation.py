@@ -51,7 +51,7 @@ def without_terminal(rig: Rig) -> None:
     process = shell(rig, rig.person("alice@example.org", 4711))
     for command in [*COMMANDS, *LEAVING]:
         order(process, f"{{ {command}; }}")
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     until(lambda: not rig.sshd.monitors(), "the connection's monitor to end")
     _let_end()
 
@@ -71,7 +71,7 @@ def on_a_terminal(rig: Rig) -> None:
     _type(process, f"{PASSWORD}\n")
     read("done")
     _type(process, "exit\n")
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     until(lambda: not rig.sshd.monitors(), "the connection's monitor to end")
     _let_end()
 

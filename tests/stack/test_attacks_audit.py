@@ -56,7 +56,7 @@ def test_a4_a_process_named_sshd_is_no_sshd(rig: Rig, plugin: Plugin) -> None:
     fake.chmod(0o755)
     script = f"echo {rig.core.uid} >/proc/self/loginuid; id >/dev/null; echo $$"
     out = run([*_as(rig.other.name), fake, "-c", script]).stdout
-    hers.communicate(timeout=20)
+    hers.communicate(timeout=60)
 
     line = login_of(rig, int(out))
     ses = line.number("ses")
@@ -74,7 +74,7 @@ def test_a4_sshds_own_program_without_root_is_no_sshd(rig: Rig, plugin: Plugin, 
         env=CLEAN_ENVIRONMENT,
         stdout=subprocess.PIPE,
         check=True,
-        timeout=20,
+        timeout=60,
         preexec_fn=leave_the_session,
     )
     pid = int(done.stdout.split()[-1])
@@ -142,7 +142,7 @@ def second_sshd(rig: Rig) -> Iterator[tuple[int, int]]:
     finally:
         assert executable(pid) == SSHD
         os.kill(pid, signal.SIGTERM)
-        hers.communicate(timeout=20)
+        hers.communicate(timeout=60)
         until(lambda: executable(pid) == "", "the second sshd to end")
 
 

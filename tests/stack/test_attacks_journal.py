@@ -68,13 +68,13 @@ class Undecided:
 
     def log_in(self) -> None:
         os.write(self._answer, f"{PASSWORD}\n".encode())
-        self._client.communicate(timeout=20)
+        self._client.communicate(timeout=60)
 
     def close(self) -> None:
         os.close(self._answer)
         if self._client.poll() is None:
             self._client.send_signal(signal.SIGTERM)
-            self._client.communicate(timeout=20)
+            self._client.communicate(timeout=60)
         self._pipe.unlink()
 
 
@@ -218,7 +218,7 @@ def test_a10_a_users_line_in_sshds_name_is_no_login(
     assert any(e["MESSAGE"] == words for e in rig.journald.entries())
     undecided.log_in()
     ses = until(lambda: login_session(rig, undecided.pid), "the login")
-    his.communicate(timeout=20)
+    his.communicate(timeout=60)
 
     assert {"unknown"} == {person(d) for d in plugin.actions(ses)}
     assert {"bob@example.org"} == {person(d) for d in plugin.actions(rig.session(bob))}

@@ -78,7 +78,7 @@ def test_two_people_on_one_account_are_told_apart(rig: Rig, plugin: Plugin) -> N
         order(hers, f"/usr/bin/[ -e /alice/{number} ]")
         order(his, f"/usr/bin/[ -e /bob/{number} ]")
     for process in (hers, his):
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     for who in (alice, bob):
         actions = plugin.actions(rig.session(who))

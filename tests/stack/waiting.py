@@ -12,7 +12,7 @@ T = TypeVar("T")
 PAUSE_S = 0.02
 
 
-def until(condition: Callable[[], Optional[T]], what: str, timeout: float = 15.0) -> T:
+def until(condition: Callable[[], Optional[T]], what: str, timeout: float = 60.0) -> T:
     """The first true value of `condition`; an AssertionError that names `what` if none came in time."""
     give_up = time.monotonic() + timeout
     while True:

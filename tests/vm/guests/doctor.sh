@@ -76,13 +76,13 @@ fault sshd-cas red '/usr/sbin/sshd -f /etc/ssh/second_config' 'kill $(cat /run/s
 
 # A session without an audit user id, and one whose account has a Match block of its own.
 sed -i s/pam_loginuid/pam_permit/ /etc/pam.d/sshd
-as core 'exec cat' &
+as core 'exec tail -f /dev/null' &
 until_true 20 finds session-loginuid red
 kill %1
 sed -i '/session *required *pam_permit/s/permit/loginuid/' /etc/pam.d/sshd
 echo "session-loginuid red: found"
 printf 'Match User core\nLogLevel ERROR\n' >"$ssh_config"
-as core 'exec cat' &
+as core 'exec tail -f /dev/null' &
 until_true 20 finds sshd-loglevel red
 kill %1
 rm "$ssh_config"
